@@ -1,0 +1,15 @@
+/* Small files as a whole, and folders. */
+#ifndef T5_IO_FILE_H
+#define T5_IO_FILE_H
+#include "base/status.h"
+#include <stddef.h>
+
+/* *data malloc'd, a NUL behind it that does not count. T5_ERR_INPUT with the reason ("no such
+ * file") if it cannot be opened or is no regular file. */
+t5_status t5_file_read(const char *path, void **data, size_t *bytes, t5_error *err);
+/* Makes the folder and its parents; fine if it is there. T5_ERR_IO. */
+t5_status t5_file_make_folder(const char *path, t5_error *err);
+/* 1 exists, 0 does not. */
+int t5_file_exists(const char *path);
+
+#endif

@@ -1,0 +1,22 @@
+/* The label table: every distinct label of all rows with its number of occurrences, most frequent
+ * first, ties in the order of first appearance (reference: the plan's Top-N filter). A label's
+ * number is its place in that order, so the Top-N filter keeps exactly the labels 0..N-1, and the
+ * token of label l is vocabulary_size_of_the_tokenizer + l whatever the filter. */
+#ifndef T5_DATA_LABELS_H
+#define T5_DATA_LABELS_H
+#include "data/rows.h"
+
+typedef struct t5_labels t5_labels;
+
+t5_status t5_labels_count_rows(const t5_rows *rows, t5_labels **labels, t5_error *err);
+/* From n names and counts already in order (as received from rank 0). Copies. */
+t5_status t5_labels_from_list(int n, const t5_str *names, const int64_t *counts,
+                              t5_labels **labels, t5_error *err);
+void t5_labels_destroy(t5_labels *labels);
+int t5_labels_size(const t5_labels *labels);
+t5_str t5_labels_name(const t5_labels *labels, int l); /* NUL-terminated too */
+int64_t t5_labels_occurrences(const t5_labels *labels, int l);
+int64_t t5_labels_total(const t5_labels *labels); /* sum of all occurrences */
+int t5_labels_find(const t5_labels *labels, t5_str name); /* -1: unknown */
+
+#endif
