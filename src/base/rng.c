@@ -48,9 +48,10 @@ void t5_rng_normal(uint64_t seed, uint32_t purpose, uint64_t first, uint64_t n, 
     }
 }
 
-/* A Feistel network is a permutation of 4^b values whatever its round function; 8 rounds of a good
- * one look random also for the small domains that a short data set has. */
-enum { FEISTEL_ROUNDS = 8 };
+/* A Feistel network is a permutation of 4^b values whatever its round function. Halves of 2 bits
+ * mix badly (only even permutations of 16 values come out), so 4 bits is the least; see test_rng.c.
+ */
+enum { FEISTEL_ROUNDS = 8, LEAST_HALF_BITS = 4 };
 
 static uint64_t feistel(const uint32_t key[2], uint32_t epoch, int half_bits, uint64_t value) {
     const uint64_t mask = ((uint64_t)1 << half_bits) - 1;
@@ -69,12 +70,11 @@ static uint64_t feistel(const uint32_t key[2], uint32_t epoch, int half_bits, ui
 uint64_t t5_shuffle_at(uint64_t seed, uint32_t epoch, uint64_t n, uint64_t i) {
     assert(n >= 1 && i < n);
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
-    /* 4^half_bits >= n; at least 16 values, as halves of one bit would mix badly. */
-    int half_bits = 2;
+    int half_bits = LEAST_HALF_BITS; /* 4^half_bits >= n */
     while (half_bits < 32 && (n - 1) >> (2 * half_bits))
         half_bits++;
     /* Cycle walking: the permutation of the larger domain is followed until it comes back to
-     * 0..n-1; it does, as i itself lies on the cycle. Less than 4 steps on average once n > 4. */
+     * 0..n-1; it does, as i itself lies on the cycle. At most 4 steps on average once n > 64. */
     do
         i = feistel(key, epoch, half_bits, i);
     while (i >= n);
