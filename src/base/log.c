@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "base/text.h"
+#include "base/utf8.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>

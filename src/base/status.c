@@ -1,5 +1,5 @@
 #include "base/status.h"
-#include "base/text.h"
+#include "base/utf8.h"
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>

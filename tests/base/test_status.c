@@ -1,6 +1,6 @@
 /* t5_error: first failure wins, texts are cut at character boundaries. */
 #include "base/status.h"
-#include "base/text.h"
+#include "base/utf8.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
