@@ -1,0 +1,109 @@
+#include "io/replace.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Length of the folder part of path, the last slash included; 0: the current folder. */
+static size_t folder_length(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+static t5_status fail_errno(t5_error *err, const char *path, const char *what) {
+    return t5_fail(err, T5_ERR_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+/* malloc'd "FOLDER/" or "." */
+static char *folder_of(const char *path) {
+    size_t n = folder_length(path);
+    return n ? strndup(path, n) : strdup(".");
+}
+
+/* malloc'd "FOLDER/.NAME.tmp.PID" */
+static char *temporary_name(const char *path) {
+    size_t n = folder_length(path);
+    char *name = NULL;
+    if (asprintf(&name, "%.*s.%s.tmp.%ld", (int)n, path, path + n, (long)getpid()) < 0)
+        return NULL;
+    return name;
+}
+
+static int write_all(int fd, const char *data, size_t bytes) {
+    while (bytes > 0) {
+        ssize_t n = write(fd, data, bytes);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        data += n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Some file systems cannot fsync (EINVAL): then there is nothing more to be had. */
+static int sync_fd(int fd) {
+    return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
+}
+
+static int sync_folder(const char *folder) {
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int rc = sync_fd(fd);
+    int cause = errno;
+    close(fd);
+    errno = cause;
+    return rc;
+}
+
+/* Creates `temporary` with the data on disk. */
+static t5_status write_temporary(const char *path, const char *temporary, const void *data,
+                                 size_t bytes, t5_error *err) {
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return fail_errno(err, path, "cannot be written");
+    t5_status status = T5_OK;
+    if (write_all(fd, data, bytes) || sync_fd(fd))
+        status = fail_errno(err, path, "cannot be written");
+    if (close(fd) && status == T5_OK)
+        status = fail_errno(err, path, "cannot be written");
+    return status;
+}
+
+t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_error *err) {
+    t5_status status = T5_OK;
+    char *folder = folder_of(path), *temporary = temporary_name(path);
+    if (!folder || !temporary) {
+        status = t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
+        goto done;
+    }
+    status = write_temporary(path, temporary, data, bytes, err);
+    if (status == T5_OK && rename(temporary, path))
+        status = fail_errno(err, path, "cannot be replaced");
+    if (status != T5_OK) {
+        unlink(temporary);
+        goto done;
+    }
+    if (sync_folder(folder))
+        status =
+            fail_errno(err, path, "is written, but may be lost in a crash, its folder's fsync");
+done:
+    free(folder);
+    free(temporary);
+    return status;
+}
+
+t5_status t5_file_check_folder(const char *path, t5_error *err) {
+    char *folder = folder_of(path);
+    if (!folder)
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
+    t5_status status = T5_OK;
+    if (access(folder, W_OK | X_OK))
+        status = fail_errno(err, path, "its folder cannot be written to");
+    free(folder);
+    return status;
+}

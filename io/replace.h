@@ -1,0 +1,17 @@
+/* Writing a whole file so that nobody ever sees half of it. */
+#ifndef T5_IO_REPLACE_H
+#define T5_IO_REPLACE_H
+#include "base/status.h"
+#include <stddef.h>
+
+/* Writes `bytes` bytes to .NAME.tmp.PID beside `path`, fsyncs, renames it over `path` and fsyncs
+ * the folder. On failure (T5_ERR_IO with the system's reason, T5_ERR_MEMORY) the temporary file is
+ * gone and what was at `path` is untouched; only if the folder's fsync fails is the new file
+ * already there, and the text says so. */
+t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_error *err);
+
+/* T5_ERR_IO if the folder of `path` does not exist or cannot be written to: lets a long run fail
+ * before its work rather than after it. */
+t5_status t5_file_check_folder(const char *path, t5_error *err);
+
+#endif

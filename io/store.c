@@ -1,0 +1,392 @@
+#include "io/store.h"
+#include "io/replace.h"
+#include <assert.h>
+#include <hdf5.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    GROWTH = 1 << 20,      /* bytes by which the file in memory grows */
+    BLOCK_ROWS = 1024,     /* rows that are put together at a time, and a chunk */
+    COMPRESS_FROM = 4096,  /* rows */
+    COMPRESSION_LEVEL = 4, /* of deflate; more costs time and gains nothing on numbers */
+    MAX_PATH = 1024
+};
+
+struct t5_store {
+    char *path;
+    hid_t file, text_type, link_plist, group_plist;
+    t5_error err; /* the first error; later calls do nothing */
+};
+
+/* ---------------------------------------------------------------- errors */
+
+/* Takes the innermost message: what went wrong, rather than who was told of it. */
+static herr_t take_cause(unsigned n, const H5E_error2_t *e, void *user) {
+    const char **cause = user;
+    if (n == 0 && e->desc && *e->desc)
+        *cause = e->desc;
+    return 0;
+}
+
+/* Right after the call that failed: the next HDF5 call forgets the cause. */
+static void fail(t5_store *s, const char *what, const char *where) {
+    const char *cause = "unknown cause";
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_cause, &cause);
+    t5_fail(&s->err, T5_ERR_IO, "%s: HDF5 cannot %s %s: %s", s->path, what, where, cause);
+}
+
+/* ---------------------------------------------------------------- open and close */
+
+/* Remembers the order in which groups and attributes were made, so that readers see the plan's. */
+static hid_t ordered_plist(hid_t class) {
+    hid_t plist = H5Pcreate(class);
+    unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
+    if (plist >= 0 &&
+        (H5Pset_link_creation_order(plist, order) < 0 ||
+         (class == H5P_GROUP_CREATE && H5Pset_attr_creation_order(plist, order) < 0))) {
+        H5Pclose(plist);
+        return -1;
+    }
+    return plist;
+}
+
+static hid_t utf8_text_type(void) {
+    hid_t type = H5Tcopy(H5T_C_S1);
+    if (type >= 0 &&
+        (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
+        H5Tclose(type);
+        return -1;
+    }
+    return type;
+}
+
+static hid_t open_in_memory(const char *path) {
+    hid_t access = H5Pcreate(H5P_FILE_ACCESS), create = ordered_plist(H5P_FILE_CREATE), file = -1;
+    if (access >= 0 && create >= 0 && H5Pset_fapl_core(access, GROWTH, false) >= 0)
+        file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+    if (access >= 0)
+        H5Pclose(access);
+    if (create >= 0)
+        H5Pclose(create);
+    return file;
+}
+
+t5_status t5_store_create(const char *path, t5_store **store, t5_error *err) {
+    *store = NULL;
+    t5_store *s = calloc(1, sizeof *s);
+    if (!s)
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
+    s->file = s->text_type = s->link_plist = s->group_plist = -1;
+    t5_status status = T5_OK;
+    s->path = strdup(path);
+    if (!s->path) {
+        status = t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
+        goto done;
+    }
+    status = t5_file_check_folder(path, err);
+    if (status != T5_OK)
+        goto done;
+    if (H5open() >= 0)
+        H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* its messages go into ours, not to the screen */
+    s->file = open_in_memory(path);
+    s->text_type = utf8_text_type();
+    s->link_plist = H5Pcreate(H5P_LINK_CREATE);
+    s->group_plist = ordered_plist(H5P_GROUP_CREATE);
+    if (s->file < 0 || s->text_type < 0 || s->group_plist < 0 || s->link_plist < 0 ||
+        H5Pset_char_encoding(s->link_plist, H5T_CSET_UTF8) < 0) {
+        fail(s, "create", "a file in memory");
+        status = t5_fail(err, s->err.status, "%s", s->err.text);
+    }
+done:
+    if (status == T5_OK)
+        *store = s;
+    else
+        t5_store_abandon(s);
+    return status;
+}
+
+/* H5Fclose only: the library keeps the file's ids that are still open, and there are none. */
+static herr_t close_file(t5_store *s) {
+    herr_t rc = s->file >= 0 ? H5Fclose(s->file) : 0;
+    s->file = -1;
+    return rc;
+}
+
+void t5_store_abandon(t5_store *s) {
+    if (!s)
+        return;
+    close_file(s);
+    if (s->text_type >= 0)
+        H5Tclose(s->text_type);
+    if (s->link_plist >= 0)
+        H5Pclose(s->link_plist);
+    if (s->group_plist >= 0)
+        H5Pclose(s->group_plist);
+    free(s->path);
+    free(s);
+}
+
+/* The file's bytes, malloc'd; NULL and a sticky error if they cannot be had. */
+static void *file_image(t5_store *s, size_t *bytes) {
+    if (H5Fflush(s->file, H5F_SCOPE_GLOBAL) < 0) {
+        fail(s, "flush", "the file in memory");
+        return NULL;
+    }
+    ssize_t n = H5Fget_file_image(s->file, NULL, 0);
+    if (n <= 0) {
+        fail(s, "measure", "the file in memory");
+        return NULL;
+    }
+    void *image = malloc((size_t)n);
+    if (!image) {
+        t5_fail(&s->err, T5_ERR_MEMORY, "%s: out of memory for %zd bytes", s->path, n);
+        return NULL;
+    }
+    if (H5Fget_file_image(s->file, image, (size_t)n) != n) {
+        fail(s, "copy", "the file in memory");
+        free(image);
+        return NULL;
+    }
+    *bytes = (size_t)n;
+    return image;
+}
+
+t5_status t5_store_commit(t5_store *s, t5_error *err) {
+    void *image = NULL;
+    size_t bytes = 0;
+    if (s->err.status == T5_OK)
+        image = file_image(s, &bytes);
+    if (image && close_file(s) < 0)
+        fail(s, "close", "the file in memory");
+    if (s->err.status == T5_OK)
+        t5_file_replace(s->path, image, bytes, &s->err);
+    t5_status status = s->err.status;
+    if (status != T5_OK)
+        t5_fail(err, status, "%s", s->err.text);
+    free(image);
+    t5_store_abandon(s);
+    return status;
+}
+
+/* ---------------------------------------------------------------- groups */
+
+/* Makes the group `path` and its parents, where missing. */
+static void make_group(t5_store *s, const char *path) {
+    char part[MAX_PATH];
+    size_t n = strlen(path);
+    if (path[0] != '/' || n >= sizeof part) {
+        t5_fail(&s->err, T5_ERR_IO, "%s: not a path of a group: %s", s->path, path);
+        return;
+    }
+    for (size_t end = 1; end <= n; end++) {
+        if ((end < n && path[end] != '/') || path[end - 1] == '/')
+            continue;
+        memcpy(part, path, end);
+        part[end] = '\0';
+        htri_t exists = H5Lexists(s->file, part, H5P_DEFAULT);
+        if (exists > 0)
+            continue;
+        hid_t group =
+            exists < 0 ? -1 : H5Gcreate2(s->file, part, s->link_plist, s->group_plist, H5P_DEFAULT);
+        if (group < 0) {
+            fail(s, "make the group", path);
+            return;
+        }
+        H5Gclose(group);
+    }
+}
+
+static void make_parents(t5_store *s, const char *path) {
+    char parent[MAX_PATH];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash ? (size_t)(slash - path) : 0;
+    if (!slash || n >= sizeof parent) {
+        t5_fail(&s->err, T5_ERR_IO, "%s: not an absolute path: %s", s->path, path);
+        return;
+    }
+    memcpy(parent, path, n);
+    parent[n] = '\0';
+    if (n > 0)
+        make_group(s, parent);
+}
+
+void t5_store_group(t5_store *s, const char *group) {
+    if (s->err.status == T5_OK)
+        make_group(s, group);
+}
+
+/* ---------------------------------------------------------------- attributes */
+
+static void write_attr(t5_store *s, const char *object, const char *name, hid_t type,
+                       const void *value) {
+    if (s->err.status == T5_OK)
+        make_group(s, object); /* a table at that path counts as there */
+    if (s->err.status != T5_OK)
+        return;
+    /* the object last, so that nothing comes between its failure and the message about it */
+    hid_t space = H5Screate(H5S_SCALAR), attr = -1;
+    hid_t target = H5Oopen(s->file, object, H5P_DEFAULT);
+    htri_t exists = target >= 0 ? H5Aexists(target, name) : -1;
+    if (exists >= 0 && (exists == 0 || H5Adelete(target, name) >= 0))
+        attr = H5Acreate2(target, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    if (attr < 0 || H5Awrite(attr, type, value) < 0)
+        fail(s, "write the attribute", name);
+    if (attr >= 0)
+        H5Aclose(attr);
+    if (space >= 0)
+        H5Sclose(space);
+    if (target >= 0)
+        H5Oclose(target);
+}
+
+void t5_store_attr_int(t5_store *s, const char *object, const char *name, int64_t value) {
+    write_attr(s, object, name, H5T_NATIVE_INT64, &value);
+}
+
+void t5_store_attr_double(t5_store *s, const char *object, const char *name, double value) {
+    write_attr(s, object, name, H5T_NATIVE_DOUBLE, &value);
+}
+
+void t5_store_attr_text(t5_store *s, const char *object, const char *name, const char *value) {
+    if (!value)
+        value = "";
+    write_attr(s, object, name, s->text_type, &value);
+}
+
+/* ---------------------------------------------------------------- tables */
+
+/* Every column takes eight bytes of a row in memory: an int64_t, a double or a pointer to text. */
+typedef union cell {
+    int64_t i;
+    double d;
+    const char *text;
+} cell;
+
+static hid_t column_type(const t5_store *s, t5_column_type type) {
+    switch (type) {
+    case T5_COLUMN_INT:
+        return H5T_NATIVE_INT64;
+    case T5_COLUMN_DOUBLE:
+        return H5T_NATIVE_DOUBLE;
+    case T5_COLUMN_TEXT:
+        return s->text_type;
+    }
+    return -1;
+}
+
+/* The compound type of a row, in memory and in the file (HDF5 finds the places there itself). */
+static hid_t row_type(const t5_store *s, const t5_column *columns, int n_columns) {
+    hid_t row = H5Tcreate(H5T_COMPOUND, (size_t)n_columns * sizeof(cell));
+    for (int c = 0; row >= 0 && c < n_columns; c++)
+        if (H5Tinsert(row, columns[c].name, (size_t)c * sizeof(cell),
+                      column_type(s, columns[c].type)) < 0) {
+            H5Tclose(row);
+            row = -1;
+        }
+    return row;
+}
+
+static bool has_text(const t5_column *columns, int n_columns) {
+    for (int c = 0; c < n_columns; c++)
+        if (columns[c].type == T5_COLUMN_TEXT)
+            return true;
+    return false;
+}
+
+/* Long tables of numbers are compressed. Text is not: HDF5 keeps it outside of what it compresses.
+ */
+static hid_t table_plist(const t5_column *columns, int n_columns, int64_t n_rows) {
+    hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
+    if (plist < 0 || n_rows < COMPRESS_FROM || has_text(columns, n_columns) ||
+        H5Zfilter_avail(H5Z_FILTER_DEFLATE) <= 0)
+        return plist;
+    hsize_t chunk = BLOCK_ROWS;
+    if (H5Pset_chunk(plist, 1, &chunk) < 0 || H5Pset_shuffle(plist) < 0 ||
+        H5Pset_deflate(plist, COMPRESSION_LEVEL) < 0) {
+        H5Pclose(plist);
+        return -1;
+    }
+    return plist;
+}
+
+static void fill_block(cell *block, const t5_column *columns, int n_columns, int64_t first,
+                       int64_t n) {
+    for (int c = 0; c < n_columns; c++)
+        for (int64_t r = 0; r < n; r++) {
+            cell *to = &block[r * n_columns + c];
+            if (columns[c].type == T5_COLUMN_INT)
+                to->i = ((const int64_t *)columns[c].data)[first + r];
+            else if (columns[c].type == T5_COLUMN_DOUBLE)
+                to->d = ((const double *)columns[c].data)[first + r];
+            else
+                to->text = ((const char *const *)columns[c].data)[first + r];
+            if (columns[c].type == T5_COLUMN_TEXT && !to->text)
+                to->text = "";
+        }
+}
+
+static void write_rows(t5_store *s, const char *path, hid_t set, hid_t file_space, hid_t row,
+                       cell *block, const t5_column *columns, int n_columns, int64_t n_rows) {
+    for (int64_t first = 0; first < n_rows && s->err.status == T5_OK; first += BLOCK_ROWS) {
+        hsize_t start = (hsize_t)first;
+        hsize_t n = (hsize_t)(n_rows - first < BLOCK_ROWS ? n_rows - first : BLOCK_ROWS);
+        fill_block(block, columns, n_columns, first, (int64_t)n);
+        hid_t space = H5Screate_simple(1, &n, NULL);
+        if (space < 0 ||
+            H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &n, NULL) < 0 ||
+            H5Dwrite(set, row, space, file_space, H5P_DEFAULT, block) < 0)
+            fail(s, "write the table", path);
+        if (space >= 0)
+            H5Sclose(space);
+    }
+}
+
+void t5_store_table(t5_store *s, const char *path, const t5_column *columns, int n_columns,
+                    int64_t n_rows) {
+    assert(n_columns >= 1 && n_rows >= 0);
+    if (s->err.status == T5_OK)
+        make_parents(s, path);
+    if (s->err.status != T5_OK)
+        return;
+    hsize_t rows = (hsize_t)n_rows;
+    cell *block = malloc((size_t)BLOCK_ROWS * (size_t)n_columns * sizeof *block);
+    hid_t plist = table_plist(columns, n_columns, n_rows);
+    hid_t space = H5Screate_simple(1, &rows, NULL);
+    hid_t row = row_type(s, columns, n_columns), set = -1;
+    if (!block)
+        t5_fail(&s->err, T5_ERR_MEMORY, "%s: out of memory for the table %s", s->path, path);
+    else if (row >= 0 && plist >= 0 && space >= 0)
+        set = H5Dcreate2(s->file, path, row, space, s->link_plist, plist, H5P_DEFAULT);
+    if (set < 0)
+        fail(s, "make the table", path);
+    else
+        write_rows(s, path, set, space, row, block, columns, n_columns, n_rows);
+    if (set >= 0)
+        H5Dclose(set);
+    if (row >= 0)
+        H5Tclose(row);
+    if (space >= 0)
+        H5Sclose(space);
+    if (plist >= 0)
+        H5Pclose(plist);
+    free(block);
+}
+
+/* ---------------------------------------------------------------- links */
+
+void t5_store_link(t5_store *s, const char *path, const char *file, const char *object) {
+    if (s->err.status == T5_OK)
+        make_parents(s, path);
+    if (s->err.status == T5_OK &&
+        H5Lcreate_external(file, object, s->file, path, s->link_plist, H5P_DEFAULT) < 0)
+        fail(s, "link", path);
+}
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+const char *t5_store_library(void) {
+    return TEXT(H5_VERS_MAJOR) "." TEXT(H5_VERS_MINOR) "." TEXT(H5_VERS_RELEASE);
+}
