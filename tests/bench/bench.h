@@ -1,0 +1,53 @@
+/* The parts of t5bench: what is trained on (workload.c), what it is compared with (yardstick.c),
+ * and where the time goes (profile.c). */
+#ifndef T5_BENCH_H
+#define T5_BENCH_H
+#include "data/batch.h"
+#include "device/device.h"
+#include <stdbool.h>
+#include <time.h>
+
+static inline double bench_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* --- workload: packed batches with the lengths of the shipped data set --- */
+
+typedef struct bench_workload {
+    int n;
+    t5_batch *batches; /* consecutive batches of a shuffled epoch, all different */
+    int largest;       /* the one with the most tokens */
+} bench_workload;
+
+/* n batches of `rows` rows; the epoch starts over, shuffled anew, when the rows run out. Freed by
+ * bench_workload_free, also after a failure. */
+t5_status bench_workload_make(int n, int rows, bench_workload *work, t5_error *err);
+void bench_workload_free(bench_workload *work);
+
+/* --- yardsticks: what this machine can do, measured in this process --- */
+
+typedef struct bench_yardstick bench_yardstick;
+
+/* A device of the threads that the training uses; buffers of about 1 GiB until destroyed. */
+t5_status bench_yardstick_create(t5_device *dev, int threads, bool bf16, bench_yardstick **y,
+                                 t5_error *err);
+void bench_yardstick_destroy(bench_yardstick *y);
+/* Measures both once more and keeps the best so far. */
+t5_status bench_yardstick_measure(bench_yardstick *y, t5_error *err);
+double bench_yardstick_flops(const bench_yardstick *y); /* of a large matrix product, per second */
+double
+bench_yardstick_bytes(const bench_yardstick *y); /* read + written by a large copy, per second */
+
+/* --- profile: the device's table with a stopwatch around every operation --- */
+
+/* Between start and stop the device's operations are timed, each waited for. One device a process;
+ * times add up over several starts. Stop gives the device its own table back: before
+ * t5_device_close. */
+void bench_profile_start(t5_device *dev);
+void bench_profile_stop(t5_device *dev);
+/* A table of what was timed, per step. */
+void bench_profile_print(int steps, double step_seconds);
+
+#endif
