@@ -1,23 +1,12 @@
-#include "io/store.h"
 #include "io/replace.h"
-#include <assert.h>
-#include <hdf5.h>
+#include "io/store_internal.h"
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    GROWTH = 1 << 20,      /* bytes by which the file in memory grows */
-    BLOCK_ROWS = 1024,     /* rows that are put together at a time, and a chunk */
-    COMPRESS_FROM = 4096,  /* rows */
-    COMPRESSION_LEVEL = 4, /* of deflate; more costs time and gains nothing on numbers */
+    GROWTH = 1 << 20, /* bytes by which the file in memory grows */
     MAX_PATH = 1024
-};
-
-struct t5_store {
-    char *path;
-    hid_t file, text_type, link_plist, group_plist;
-    t5_error err; /* the first error; later calls do nothing */
 };
 
 /* ---------------------------------------------------------------- errors */
@@ -31,7 +20,7 @@ static herr_t take_cause(unsigned n, const H5E_error2_t *e, void *user) {
 }
 
 /* Right after the call that failed: the next HDF5 call forgets the cause. */
-static void fail(t5_store *s, const char *what, const char *where) {
+void t5_store_fail(t5_store *s, const char *what, const char *where) {
     const char *cause = "unknown cause";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_cause, &cause);
     t5_fail(&s->err, T5_ERR_IO, "%s: HDF5 cannot %s %s: %s", s->path, what, where, cause);
@@ -62,10 +51,11 @@ static hid_t utf8_text_type(void) {
     return type;
 }
 
-static hid_t open_in_memory(const char *path) {
+static hid_t open_in_memory(const char *path, bool existing) {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), create = ordered_plist(H5P_FILE_CREATE), file = -1;
     if (access >= 0 && create >= 0 && H5Pset_fapl_core(access, GROWTH, false) >= 0)
-        file = H5Fcreate(path, H5F_ACC_TRUNC, create, access);
+        file = existing ? H5Fopen(path, H5F_ACC_RDWR, access)
+                        : H5Fcreate(path, H5F_ACC_TRUNC, create, access);
     if (access >= 0)
         H5Pclose(access);
     if (create >= 0)
@@ -73,7 +63,7 @@ static hid_t open_in_memory(const char *path) {
     return file;
 }
 
-t5_status t5_store_create(const char *path, t5_store **store, t5_error *err) {
+static t5_status open_store(const char *path, bool existing, t5_store **store, t5_error *err) {
     *store = NULL;
     t5_store *s = calloc(1, sizeof *s);
     if (!s)
@@ -90,13 +80,18 @@ t5_status t5_store_create(const char *path, t5_store **store, t5_error *err) {
         goto done;
     if (H5open() >= 0)
         H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* its messages go into ours, not to the screen */
-    s->file = open_in_memory(path);
+    s->file = open_in_memory(path, existing);
+    if (s->file < 0 && existing) {
+        t5_store_fail(s, "read", "it");
+        status = t5_fail(err, s->err.status, "%s", s->err.text);
+        goto done;
+    }
     s->text_type = utf8_text_type();
     s->link_plist = H5Pcreate(H5P_LINK_CREATE);
     s->group_plist = ordered_plist(H5P_GROUP_CREATE);
     if (s->file < 0 || s->text_type < 0 || s->group_plist < 0 || s->link_plist < 0 ||
         H5Pset_char_encoding(s->link_plist, H5T_CSET_UTF8) < 0) {
-        fail(s, "create", "a file in memory");
+        t5_store_fail(s, "create", "a file in memory");
         status = t5_fail(err, s->err.status, "%s", s->err.text);
     }
 done:
@@ -105,6 +100,14 @@ done:
     else
         t5_store_abandon(s);
     return status;
+}
+
+t5_status t5_store_create(const char *path, t5_store **store, t5_error *err) {
+    return open_store(path, false, store, err);
+}
+
+t5_status t5_store_modify(const char *path, t5_store **store, t5_error *err) {
+    return open_store(path, true, store, err);
 }
 
 /* H5Fclose only: the library keeps the file's ids that are still open, and there are none. */
@@ -131,12 +134,12 @@ void t5_store_abandon(t5_store *s) {
 /* The file's bytes, malloc'd; NULL and a sticky error if they cannot be had. */
 static void *file_image(t5_store *s, size_t *bytes) {
     if (H5Fflush(s->file, H5F_SCOPE_GLOBAL) < 0) {
-        fail(s, "flush", "the file in memory");
+        t5_store_fail(s, "flush", "the file in memory");
         return NULL;
     }
     ssize_t n = H5Fget_file_image(s->file, NULL, 0);
     if (n <= 0) {
-        fail(s, "measure", "the file in memory");
+        t5_store_fail(s, "measure", "the file in memory");
         return NULL;
     }
     void *image = malloc((size_t)n);
@@ -145,7 +148,7 @@ static void *file_image(t5_store *s, size_t *bytes) {
         return NULL;
     }
     if (H5Fget_file_image(s->file, image, (size_t)n) != n) {
-        fail(s, "copy", "the file in memory");
+        t5_store_fail(s, "copy", "the file in memory");
         free(image);
         return NULL;
     }
@@ -159,7 +162,7 @@ t5_status t5_store_commit(t5_store *s, t5_error *err) {
     if (s->err.status == T5_OK)
         image = file_image(s, &bytes);
     if (image && close_file(s) < 0)
-        fail(s, "close", "the file in memory");
+        t5_store_fail(s, "close", "the file in memory");
     if (s->err.status == T5_OK)
         t5_file_replace(s->path, image, bytes, &s->err);
     t5_status status = s->err.status;
@@ -191,14 +194,14 @@ static void make_group(t5_store *s, const char *path) {
         hid_t group =
             exists < 0 ? -1 : H5Gcreate2(s->file, part, s->link_plist, s->group_plist, H5P_DEFAULT);
         if (group < 0) {
-            fail(s, "make the group", path);
+            t5_store_fail(s, "make the group", path);
             return;
         }
         H5Gclose(group);
     }
 }
 
-static void make_parents(t5_store *s, const char *path) {
+void t5_store_parents(t5_store *s, const char *path) {
     char parent[MAX_PATH];
     const char *slash = strrchr(path, '/');
     size_t n = slash ? (size_t)(slash - path) : 0;
@@ -232,7 +235,7 @@ static void write_attr(t5_store *s, const char *object, const char *name, hid_t 
     if (exists >= 0 && (exists == 0 || H5Adelete(target, name) >= 0))
         attr = H5Acreate2(target, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
     if (attr < 0 || H5Awrite(attr, type, value) < 0)
-        fail(s, "write the attribute", name);
+        t5_store_fail(s, "write the attribute", name);
     if (attr >= 0)
         H5Aclose(attr);
     if (space >= 0)
@@ -255,133 +258,14 @@ void t5_store_attr_text(t5_store *s, const char *object, const char *name, const
     write_attr(s, object, name, s->text_type, &value);
 }
 
-/* ---------------------------------------------------------------- tables */
-
-/* Every column takes eight bytes of a row in memory: an int64_t, a double or a pointer to text. */
-typedef union cell {
-    int64_t i;
-    double d;
-    const char *text;
-} cell;
-
-static hid_t column_type(const t5_store *s, t5_column_type type) {
-    switch (type) {
-    case T5_COLUMN_INT:
-        return H5T_NATIVE_INT64;
-    case T5_COLUMN_DOUBLE:
-        return H5T_NATIVE_DOUBLE;
-    case T5_COLUMN_TEXT:
-        return s->text_type;
-    }
-    return -1;
-}
-
-/* The compound type of a row, in memory and in the file (HDF5 finds the places there itself). */
-static hid_t row_type(const t5_store *s, const t5_column *columns, int n_columns) {
-    hid_t row = H5Tcreate(H5T_COMPOUND, (size_t)n_columns * sizeof(cell));
-    for (int c = 0; row >= 0 && c < n_columns; c++)
-        if (H5Tinsert(row, columns[c].name, (size_t)c * sizeof(cell),
-                      column_type(s, columns[c].type)) < 0) {
-            H5Tclose(row);
-            row = -1;
-        }
-    return row;
-}
-
-static bool has_text(const t5_column *columns, int n_columns) {
-    for (int c = 0; c < n_columns; c++)
-        if (columns[c].type == T5_COLUMN_TEXT)
-            return true;
-    return false;
-}
-
-/* Long tables of numbers are compressed. Text is not: HDF5 keeps it outside of what it compresses.
- */
-static hid_t table_plist(const t5_column *columns, int n_columns, int64_t n_rows) {
-    hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
-    if (plist < 0 || n_rows < COMPRESS_FROM || has_text(columns, n_columns) ||
-        H5Zfilter_avail(H5Z_FILTER_DEFLATE) <= 0)
-        return plist;
-    hsize_t chunk = BLOCK_ROWS;
-    if (H5Pset_chunk(plist, 1, &chunk) < 0 || H5Pset_shuffle(plist) < 0 ||
-        H5Pset_deflate(plist, COMPRESSION_LEVEL) < 0) {
-        H5Pclose(plist);
-        return -1;
-    }
-    return plist;
-}
-
-static void fill_block(cell *block, const t5_column *columns, int n_columns, int64_t first,
-                       int64_t n) {
-    for (int c = 0; c < n_columns; c++)
-        for (int64_t r = 0; r < n; r++) {
-            cell *to = &block[r * n_columns + c];
-            if (columns[c].type == T5_COLUMN_INT)
-                to->i = ((const int64_t *)columns[c].data)[first + r];
-            else if (columns[c].type == T5_COLUMN_DOUBLE)
-                to->d = ((const double *)columns[c].data)[first + r];
-            else
-                to->text = ((const char *const *)columns[c].data)[first + r];
-            if (columns[c].type == T5_COLUMN_TEXT && !to->text)
-                to->text = "";
-        }
-}
-
-static void write_rows(t5_store *s, const char *path, hid_t set, hid_t file_space, hid_t row,
-                       cell *block, const t5_column *columns, int n_columns, int64_t n_rows) {
-    for (int64_t first = 0; first < n_rows && s->err.status == T5_OK; first += BLOCK_ROWS) {
-        hsize_t start = (hsize_t)first;
-        hsize_t n = (hsize_t)(n_rows - first < BLOCK_ROWS ? n_rows - first : BLOCK_ROWS);
-        fill_block(block, columns, n_columns, first, (int64_t)n);
-        hid_t space = H5Screate_simple(1, &n, NULL);
-        if (space < 0 ||
-            H5Sselect_hyperslab(file_space, H5S_SELECT_SET, &start, NULL, &n, NULL) < 0 ||
-            H5Dwrite(set, row, space, file_space, H5P_DEFAULT, block) < 0)
-            fail(s, "write the table", path);
-        if (space >= 0)
-            H5Sclose(space);
-    }
-}
-
-void t5_store_table(t5_store *s, const char *path, const t5_column *columns, int n_columns,
-                    int64_t n_rows) {
-    assert(n_columns >= 1 && n_rows >= 0);
-    if (s->err.status == T5_OK)
-        make_parents(s, path);
-    if (s->err.status != T5_OK)
-        return;
-    hsize_t rows = (hsize_t)n_rows;
-    cell *block = malloc((size_t)BLOCK_ROWS * (size_t)n_columns * sizeof *block);
-    hid_t plist = table_plist(columns, n_columns, n_rows);
-    hid_t space = H5Screate_simple(1, &rows, NULL);
-    hid_t row = row_type(s, columns, n_columns), set = -1;
-    if (!block)
-        t5_fail(&s->err, T5_ERR_MEMORY, "%s: out of memory for the table %s", s->path, path);
-    else if (row >= 0 && plist >= 0 && space >= 0)
-        set = H5Dcreate2(s->file, path, row, space, s->link_plist, plist, H5P_DEFAULT);
-    if (set < 0)
-        fail(s, "make the table", path);
-    else
-        write_rows(s, path, set, space, row, block, columns, n_columns, n_rows);
-    if (set >= 0)
-        H5Dclose(set);
-    if (row >= 0)
-        H5Tclose(row);
-    if (space >= 0)
-        H5Sclose(space);
-    if (plist >= 0)
-        H5Pclose(plist);
-    free(block);
-}
-
 /* ---------------------------------------------------------------- links */
 
 void t5_store_link(t5_store *s, const char *path, const char *file, const char *object) {
     if (s->err.status == T5_OK)
-        make_parents(s, path);
+        t5_store_parents(s, path);
     if (s->err.status == T5_OK &&
         H5Lcreate_external(file, object, s->file, path, s->link_plist, H5P_DEFAULT) < 0)
-        fail(s, "link", path);
+        t5_store_fail(s, "link", path);
 }
 
 #define TEXT_(x) #x

@@ -18,6 +18,9 @@ typedef struct t5_store t5_store;
 /* A new file that will replace `path` on commit. T5_ERR_IO if the folder is not there or not
  * writable, T5_ERR_MEMORY. */
 t5_status t5_store_create(const char *path, t5_store **store, t5_error *err);
+/* The file at `path` as it is, to be changed and, on commit, replaced. T5_ERR_IO if it is not a
+ * readable HDF5 file. */
+t5_status t5_store_modify(const char *path, t5_store **store, t5_error *err);
 /* Writes, fsyncs, renames over path, closes, frees (in any case). On failure nothing new is left
  * behind and what was at path is untouched. Returns the first error of any call on this store. */
 t5_status t5_store_commit(t5_store *store, t5_error *err);
@@ -45,6 +48,9 @@ typedef struct t5_column {
  * columns. */
 void t5_store_table(t5_store *s, const char *path, const t5_column *columns, int n_columns,
                     int64_t n_rows);
+/* A one-dimensional data set of plain values, as t5_column has them. */
+void t5_store_array(t5_store *s, const char *path, t5_column_type type, const void *data,
+                    int64_t n);
 /* path in this store shows `object` of `file` (relative to this file's folder). Neither need exist
  * yet. */
 void t5_store_link(t5_store *s, const char *path, const char *file, const char *object);
