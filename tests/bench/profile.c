@@ -130,11 +130,6 @@ void bench_profile_start(t5_device *dev) {
     wrapped.copy = timed_copy;
     wrapped.zero = timed_zero;
     dev->ops = &wrapped;
-    bench_profile_reset();
-}
-
-void bench_profile_reset(void) {
-    memset(times, 0, sizeof times);
 }
 
 void bench_profile_print(int steps, double step_seconds) {
