@@ -102,10 +102,13 @@ do_build() {
 do_demo() {
     ensure_packages "$build_packages"
     build_preset default t5mpi || die "the build failed"
-    say "running: mpirun -np 4 build/t5mpi configs/demo.cfg --output runs/demo"
-    status=0
-    tests/mpirun.sh -np 4 build/t5mpi configs/demo.cfg --output runs/demo || status=$?
-    exit "$status"
+    # A run never replaces the results of another.
+    output=runs/demo number=1
+    while [ -e "$output" ]; do
+        number=$((number + 1)) output=runs/demo-$number
+    done
+    say "running: mpirun -np 4 build/t5mpi configs/demo.cfg --output $output"
+    exec tests/mpirun.sh -np 4 build/t5mpi configs/demo.cfg --output "$output"
 }
 
 # --- test -------------------------------------------------------------------------------------------
