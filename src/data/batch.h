@@ -7,10 +7,10 @@
 
 typedef struct t5_batch {
     int n_seq;
-    int n_enc, n_dec; /* total tokens */
-    int max_enc, max_dec; /* longest sequence */
-    int32_t *enc_ids, *dec_ids, *labels;      /* (n_enc), (n_dec), (n_dec) */
-    int32_t *enc_start, *dec_start;           /* (n_seq + 1) */
+    int n_enc, n_dec;                    /* total tokens */
+    int max_enc, max_dec;                /* longest sequence */
+    int32_t *enc_ids, *dec_ids, *labels; /* (n_enc), (n_dec), (n_dec) */
+    int32_t *enc_start, *dec_start;      /* (n_seq + 1) */
     uint32_t *row; /* (n_seq): number for the random counters: the row's position in its split */
     int cap_seq, cap_enc, cap_dec; /* allocated */
 } t5_batch;

@@ -20,7 +20,8 @@ typedef struct t5_dataset_options {
 
 /* Counts the labels and tokenises all rows, with OpenMP threads. The data set keeps references to
  * rows and tok, which must outlive it, and owns its label table. A target with more than
- * max_target - 1 labels is cut. T5_ERR_INPUT if there are no rows. */
+ * max_target - 1 labels is cut; the Top-N filter still looks at all of its labels. T5_ERR_INPUT if
+ * there are no rows, or more than 2^32 - 1. */
 t5_status t5_dataset_create(const t5_rows *rows, const t5_tokenizer *tok,
                             const t5_dataset_options *options, t5_dataset **set, t5_error *err);
 void t5_dataset_destroy(t5_dataset *set);
@@ -33,7 +34,9 @@ typedef struct t5_selection {
     int64_t *order; /* n row numbers (0-based, of the file), shuffled; owned */
     t5_split split;
 } t5_selection;
-/* *selection stays owned by the data set, which keeps one for every top_n asked for. Thread-safe. */
+/* *selection stays owned by the data set, which keeps one for every top_n asked for. Thread-safe.
+ * T5_ERR_EMPTY, saying top_n and the numbers of rows, if the filter keeps no row, or so few that
+ * the training split, or another whose fraction is not 0, has none. */
 t5_status t5_dataset_select(t5_dataset *set, int top_n, const t5_selection **selection,
                             t5_error *err);
 
@@ -43,19 +46,23 @@ typedef enum { T5_TRAIN, T5_VALIDATION, T5_TEST } t5_split_kind;
  * input_start[i+1]), the end token included; its target likewise. */
 typedef struct t5_shard {
     int64_t n;
-    int64_t first;     /* position of row 0 in the split's order */
-    int64_t n_total;   /* rows of the whole split */
-    int64_t *row;      /* number of the row in the file */
+    int64_t first;                       /* position of row 0 in the split's order */
+    int64_t n_total;                     /* rows of the whole split */
+    int64_t *row;                        /* number of the row in the file */
     int64_t *input_start, *target_start; /* n + 1 */
     int32_t *input, *target;
     void *block; /* all of the above in one allocation */
     size_t block_bytes;
 } t5_shard;
 
+/* The shard is freed by t5_shard_destroy; it may have no rows (more parts than rows). Errors of
+ * t5_dataset_select. Thread-safe. */
 t5_status t5_dataset_shard(t5_dataset *set, int top_n, t5_split_kind kind, int part, int parts,
                            t5_shard **shard, t5_error *err);
-/* A shard from the bytes of another's block, which is then owned by the new shard (malloc'd).
- * Validates every offset. */
+/* A shard from the bytes of another's block (malloc'd), which the new shard then owns; on failure
+ * it stays the caller's. Whatever the bytes are, nothing outside them is read: T5_ERR_INPUT unless
+ * the size is exactly right, offsets ascend, and no row number or token id is negative (how large
+ * an id may be, a shard does not know). */
 t5_status t5_shard_from_block(void *block, size_t bytes, t5_shard **shard, t5_error *err);
 void t5_shard_destroy(t5_shard *shard);
 

@@ -18,7 +18,7 @@ void t5_rows_destroy(t5_rows *rows);
 /* Copies both strings. */
 t5_status t5_rows_append(t5_rows *rows, t5_str input, t5_str target, t5_error *err);
 int64_t t5_rows_count(const t5_rows *rows);
-t5_str t5_rows_input(const t5_rows *rows, int64_t i);  /* valid until the next append */
+t5_str t5_rows_input(const t5_rows *rows, int64_t i); /* valid until the next append */
 t5_str t5_rows_target(const t5_rows *rows, int64_t i);
 
 /* The next white-space-separated word of *rest; advances it. White space is what Python's
