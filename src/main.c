@@ -1,0 +1,88 @@
+/* The program: parses the command line, starts MPI where a command needs it, prints errors, and
+ * turns a status into the exit status that docs/config.md and --help promise. */
+#include "base/log.h"
+#include "device/device.h"
+#include "io/store.h"
+#include "mpi/comm.h"
+#include "run/cli.h"
+#include "run/score.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { EXIT_FAILED = 1, EXIT_WRONG_INPUT = 2 };
+
+static int exit_status(const t5_error *err) {
+    switch (err->status) {
+    case T5_OK:
+        return EXIT_SUCCESS;
+    case T5_ERR_INPUT:
+        return EXIT_WRONG_INPUT;
+    default:
+        return EXIT_FAILED;
+    }
+}
+
+static int complain(const t5_error *err) {
+    fprintf(stderr, "t5mpi: %s\n", err->text);
+    return exit_status(err);
+}
+
+static int print_version(void) {
+    t5_error err = {0};
+    t5_device *device;
+    if (t5_device_open_cpu(1, &device, &err) != T5_OK)
+        return complain(&err);
+    printf("t5mpi %s\n%s\nHDF5 %s\n%s\n", T5MPI_VERSION, t5_comm_library(), t5_store_library(),
+           device->info);
+    t5_device_close(device);
+    return EXIT_SUCCESS;
+}
+
+/* Commands that run on the ranks that mpirun started. */
+static int with_ranks(int argc, char **argv, const t5_cli *cli, t5_error *err) {
+    t5_comm *world = NULL;
+    t5_error start = {0};
+    int n_failed = 0;
+
+    if (t5_comm_start(&argc, &argv, &world, &start) != T5_OK)
+        return complain(&start);
+    bool root = t5_comm_rank(world) == 0;
+    t5_log_setup(T5_LOG_WARNING, t5_comm_size(world) > 1 ? t5_comm_rank(world) : -1);
+    if (err->status == T5_OK && cli->verb == T5_CLI_PLAN)
+        t5_sweep_plan(world, &cli->command, stdout, err);
+    else if (err->status == T5_OK)
+        t5_sweep_run(world, &cli->command, stdout, &n_failed, err);
+    int status = exit_status(err);
+    if (err->status != T5_OK && root)
+        complain(err);
+    else if (n_failed > 0)
+        status = EXIT_FAILED;
+    t5_comm_finish(world);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    t5_cli cli;
+    t5_error err = {0};
+    int status;
+
+    t5_cli_parse(argc, argv, &cli, &err);
+    if (err.status == T5_OK && cli.verb == T5_CLI_HELP) {
+        fputs(t5_cli_help(cli.about), stdout);
+        status = EXIT_SUCCESS;
+    } else if (err.status == T5_OK && cli.verb == T5_CLI_VERSION) {
+        status = print_version();
+    } else if (err.status == T5_OK && cli.verb == T5_CLI_SCORE) {
+        status = t5_score_file(cli.file, cli.top5, stdout, &err) == T5_OK ? EXIT_SUCCESS
+                                                                          : complain(&err);
+    } else {
+        /* also for a wrong command line: only rank 0 then says what is wrong */
+        status = with_ranks(argc, argv, &cli, &err);
+    }
+    t5_cli_free(&cli);
+    if (fflush(stdout) != 0 && status == EXIT_SUCCESS) {
+        perror("t5mpi: standard output");
+        status = EXIT_FAILED;
+    }
+    return status;
+}

@@ -1,0 +1,253 @@
+#include "run/host.h"
+#include "run/results.h"
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct t5_host {
+    const t5_config *config;
+    const t5_plan *plan;
+    t5_source *source;
+    t5_console *console;
+    t5_schedule *schedule;
+    t5_trial_summary *summaries;
+    int decide_by; /* number of the deciding metric */
+    /* replies stay valid until the next request */
+    t5_assignment assignment;
+    t5_verdict verdict;
+};
+
+static int metric_number(const char *name) {
+    for (int i = 0; i < T5_N_METRICS; i++)
+        if (strcmp(t5_metric_names[i], name) == 0)
+            return i;
+    return 0; /* avg_jaccard; the configuration was checked */
+}
+
+static double baseline_figure(const t5_config *config) {
+    for (int i = 0; i < T5_N_FIGURES; i++)
+        if (strcmp(t5_figure_names[i], config->decide_by) == 0)
+            return config->baseline[i];
+    return NAN;
+}
+
+static void summary_of_plan(const t5_host *host, int trial, t5_trial_summary *s) {
+    const t5_plan_trial *t = &host->plan->trials[trial];
+    const t5_source_selection *sel = t5_source_find(host->source, t->spec.top_n);
+    memset(s, 0, sizeof *s);
+    strcpy(s->name, t->name);
+    strcpy(s->status, "pending");
+    s->spec = t->spec;
+    s->decision = -1;
+    s->improved = t->improved;
+    s->otherwise = t->otherwise;
+    s->epochs = host->config->train.epochs;
+    if (sel) {
+        s->no_model = sel->no_model;
+        memcpy(s->no_model_name, sel->no_model_name, sizeof s->no_model_name);
+        s->gold_outside_top5 = sel->gold_outside_top5;
+    }
+}
+
+t5_status t5_host_create(const t5_config *config, const t5_plan *plan, t5_source *source,
+                         t5_console *console, t5_host **out, t5_error *err) {
+    t5_host *host = calloc(1, sizeof *host);
+    *out = NULL;
+    if (host)
+        host->summaries = calloc((size_t)plan->n + 1, sizeof *host->summaries);
+    if (!host || !host->summaries) {
+        free(host);
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", plan->n);
+    }
+    host->config = config;
+    host->plan = plan;
+    host->source = source;
+    host->console = console;
+    host->decide_by = metric_number(config->decide_by);
+    if (t5_schedule_create(plan, config->speculative, baseline_figure(config), &host->schedule,
+                           err) != T5_OK) {
+        t5_host_destroy(host);
+        return err->status;
+    }
+    for (int t = 0; t < plan->n; t++)
+        summary_of_plan(host, t, &host->summaries[t]);
+    *out = host;
+    return T5_OK;
+}
+
+void t5_host_destroy(t5_host *host) {
+    if (!host)
+        return;
+    t5_schedule_destroy(host->schedule);
+    free(host->summaries);
+    free(host);
+}
+
+t5_trial_summary *t5_host_summaries(t5_host *host) {
+    return host->summaries;
+}
+
+/* A failed reply is this struct; a block never starts with its mark. */
+typedef struct reply_failure {
+    char mark[8];
+    t5_error error;
+} reply_failure;
+static const char failure_mark[8] = "T5FAIL!";
+
+static void reply_fail(t5_reply *reply, const t5_error *err) {
+    reply_failure *f = calloc(1, sizeof *f);
+    if (!f)
+        return; /* an empty reply is read as "out of memory on rank 0" */
+    memcpy(f->mark, failure_mark, sizeof f->mark);
+    f->error = *err;
+    reply->owned = f;
+    reply->bytes = sizeof *f;
+}
+
+t5_status t5_host_check_reply(void **reply, size_t *bytes, t5_error *err) {
+    reply_failure f;
+    if (*bytes == 0)
+        return t5_fail(err, T5_ERR_MEMORY, "rank 0 is out of memory for the data of a trial");
+    if (*bytes != sizeof f)
+        return T5_OK;
+    memcpy(&f, *reply, sizeof f);
+    if (memcmp(f.mark, failure_mark, sizeof f.mark) != 0)
+        return T5_OK;
+    free(*reply);
+    *reply = NULL;
+    *bytes = 0;
+    return t5_fail(err, f.error.status, "%s", f.error.text);
+}
+
+static bool give_trial(t5_host *host, t5_reply *reply) {
+    int trial = t5_schedule_next(host->schedule);
+    if (trial == T5_SCHEDULE_WAIT)
+        return false;
+    memset(&host->assignment, 0, sizeof host->assignment);
+    host->assignment.trial = trial;
+    if (trial >= 0) {
+        const t5_plan_trial *t = &host->plan->trials[trial];
+        strcpy(host->assignment.name, t->name);
+        host->assignment.spec = t->spec;
+        host->assignment.speculative = !t5_schedule_is_reached(host->schedule, trial);
+        t5_console_start(host->console, trial, host->assignment.speculative);
+    }
+    reply->data = &host->assignment;
+    reply->bytes = sizeof host->assignment;
+    return true;
+}
+
+static void give_data(t5_host *host, int kind, const t5_shard_request *want, t5_reply *reply) {
+    t5_error err = {0};
+    t5_shard *shard;
+    if (kind == T5_MSG_TEXTS)
+        t5_texts_pack(host->source->set, want->top_n, want->kind, &reply->owned, &reply->bytes,
+                      &err);
+    else if (t5_dataset_shard(host->source->set, want->top_n, want->kind, want->part, want->parts,
+                              &shard, &err) == T5_OK) {
+        reply->owned = shard->block;
+        reply->bytes = shard->block_bytes;
+        shard->block = NULL;
+        t5_shard_destroy(shard);
+    }
+    if (err.status != T5_OK)
+        reply_fail(reply, &err);
+}
+
+static void give_verdict(t5_host *host, int trial, t5_reply *reply) {
+    host->verdict = (t5_verdict){.pruned = t5_schedule_is_pruned(host->schedule, trial),
+                                 .reached = t5_schedule_is_reached(host->schedule, trial)};
+    reply->data = &host->verdict;
+    reply->bytes = sizeof host->verdict;
+}
+
+static void take_summary(t5_host *host, int trial, const t5_trial_summary *from) {
+    t5_trial_summary *s = &host->summaries[trial], plan = *s;
+    char how[600];
+    t5_trial_state state = strcmp(from->status, "failed") == 0    ? T5_TRIAL_FAILED
+                           : strcmp(from->status, "skipped") == 0 ? T5_TRIAL_DROPPED
+                                                                  : T5_TRIAL_DONE;
+    *s = *from;
+    s->improved = plan.improved;
+    s->otherwise = plan.otherwise;
+    s->decision = -1;
+    s->no_model = plan.no_model;
+    memcpy(s->no_model_name, plan.no_model_name, sizeof s->no_model_name);
+    s->gold_outside_top5 = plan.gold_outside_top5;
+    t5_schedule_finish(host->schedule, trial, state,
+                       s->has_test ? t5_metric_value(&s->test, host->decide_by) : NAN);
+    snprintf(how, sizeof how, "%s%s%s", state == T5_TRIAL_DONE ? "completed" : s->status,
+             s->reason[0] ? ": " : "", s->reason);
+    t5_console_end(host->console, trial, how);
+}
+
+bool t5_host_handle(void *user, int rank, int kind, const void *request, size_t bytes,
+                    t5_reply *reply) {
+    t5_host *host = user;
+    t5_progress progress;
+    t5_trial_summary summary;
+    t5_shard_request want;
+    int trial;
+
+    (void)rank;
+    switch (kind) {
+    case T5_MSG_NEXT:
+        return give_trial(host, reply);
+    case T5_MSG_SHARD:
+    case T5_MSG_TEXTS:
+        assert(bytes == sizeof want);
+        memcpy(&want, request, sizeof want);
+        give_data(host, kind, &want, reply);
+        return true;
+    case T5_MSG_PROGRESS:
+    case T5_MSG_VERDICT:
+        assert(bytes == sizeof progress);
+        memcpy(&progress, request, sizeof progress);
+        t5_console_progress(host->console, &progress);
+        if (kind == T5_MSG_VERDICT)
+            give_verdict(host, progress.trial, reply);
+        return true;
+    case T5_MSG_DONE:
+        assert(bytes == sizeof trial + sizeof summary);
+        memcpy(&trial, request, sizeof trial);
+        memcpy(&summary, (const char *)request + sizeof trial, sizeof summary);
+        take_summary(host, trial, &summary);
+        give_verdict(host, trial, reply);
+        return true;
+    default:
+        assert(!"a message of unknown kind");
+        return true;
+    }
+}
+
+/* The status that a trial has once nothing is running any more. */
+static const char *final_status(const t5_host *host, int trial) {
+    const t5_trial_summary *s = &host->summaries[trial];
+    switch (t5_schedule_state(host->schedule, trial)) {
+    case T5_TRIAL_FAILED:
+        return "failed";
+    case T5_TRIAL_DONE:
+        return t5_schedule_is_reached(host->schedule, trial) ? "completed" : "skipped";
+    case T5_TRIAL_RUNNING:
+        return s->status;
+    default:
+        return "skipped";
+    }
+}
+
+t5_status t5_host_settle(t5_host *host, const char *dir, t5_error *err) {
+    for (int t = 0; t < host->plan->n; t++) {
+        t5_trial_summary *s = &host->summaries[t];
+        const char *status = final_status(host, t);
+        s->decision = t5_schedule_is_reached(host->schedule, t)
+                          ? t5_schedule_decision(host->schedule, t)
+                          : -1;
+        if (strcmp(status, s->status) == 0)
+            continue;
+        snprintf(s->status, sizeof s->status, "%s", status);
+        if (t5_results_set_status(dir, s->name, status, err) != T5_OK)
+            return err->status;
+    }
+    return T5_OK;
+}

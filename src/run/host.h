@@ -1,0 +1,29 @@
+/* Rank 0's side of the sweep: gives out trials and shards, follows progress, keeps the summaries.
+ * Its handler runs on the service's helper thread; between t5_service_start and t5_service_stop
+ * nobody else may touch a host. */
+#ifndef T5_RUN_HOST_H
+#define T5_RUN_HOST_H
+#include "mpi/service.h"
+#include "run/messages.h"
+#include "run/schedule.h"
+#include "run/source.h"
+
+typedef struct t5_host t5_host;
+
+/* config, plan, source and console must outlive the host. */
+t5_status t5_host_create(const t5_config *config, const t5_plan *plan, t5_source *source,
+                         t5_console *console, t5_host **host, t5_error *err);
+void t5_host_destroy(t5_host *host);
+t5_service_handler t5_host_handle; /* user: the host */
+
+/* One per trial of the plan. Those that never ran are "pending"; after t5_host_settle, "skipped".
+ */
+t5_trial_summary *t5_host_summaries(t5_host *host);
+/* After the service has stopped: final statuses in summaries and files. */
+t5_status t5_host_settle(t5_host *host, const char *dir, t5_error *err);
+
+/* A reply that may be a failure: every reply to T5_MSG_SHARD and T5_MSG_TEXTS is an error (status
+ * not T5_OK) or a block. Takes over *reply on failure. */
+t5_status t5_host_check_reply(void **reply, size_t *bytes, t5_error *err);
+
+#endif

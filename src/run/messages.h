@@ -1,0 +1,37 @@
+/* What the ranks say to rank 0 through mpi/service.h: kinds of requests and their plain structs.
+ * All ranks run the same binary, so structs travel as bytes. */
+#ifndef T5_RUN_MESSAGES_H
+#define T5_RUN_MESSAGES_H
+#include "data/dataset.h"
+#include "run/console.h"
+#include "run/report.h"
+
+enum {
+    T5_MSG_NEXT,     /* a group's first rank is free; reply t5_assignment (deferred while a
+                        decision is needed) */
+    T5_MSG_SHARD,    /* t5_shard_request; reply: a shard's block, or a t5_error if it failed */
+    T5_MSG_TEXTS,    /* t5_shard_request (part 0 of 1); reply: texts of the split, see host.c */
+    T5_MSG_PROGRESS, /* t5_progress, told, no reply */
+    T5_MSG_VERDICT,  /* t5_progress at the end of an epoch; reply t5_verdict */
+    T5_MSG_DONE      /* t5_trial_summary; reply t5_verdict */
+};
+
+typedef struct t5_assignment {
+    int trial; /* number in the plan, or T5_SCHEDULE_OVER */
+    char name[128];
+    t5_trial_spec spec;
+    bool speculative;
+} t5_assignment;
+
+typedef struct t5_shard_request {
+    int top_n;
+    t5_split_kind kind;
+    int part, parts;
+} t5_shard_request;
+
+typedef struct t5_verdict {
+    bool pruned;  /* give the trial up: the tree cannot reach it any more */
+    bool reached; /* the tree has reached it */
+} t5_verdict;
+
+#endif

@@ -1,0 +1,68 @@
+#include "run/prepare.h"
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+t5_status t5_prepare(const t5_command *command, int ranks, t5_prepared *p, t5_error *err) {
+    memset(p, 0, sizeof *p);
+    if (t5_config_read(command->config, command->sets, command->n_sets, command->output, &p->config,
+                       err) != T5_OK ||
+        t5_plan_make(p->config, &p->plan, err) != T5_OK)
+        goto done;
+    if (ranks % p->config->ranks_per_trial != 0) {
+        t5_fail(err, T5_ERR_INPUT,
+                "%s: parallel.ranks_per_trial = %d does not divide the %d rank%s that mpirun "
+                "started",
+                p->config->file, p->config->ranks_per_trial, ranks, ranks == 1 ? "" : "s");
+        goto done;
+    }
+    if (t5_source_open(p->config, &p->plan, &p->source, err) == T5_OK)
+        t5_settings_fill(p->config, p->source.tokenizer, p->plan.n, &p->settings, err);
+done:
+    if (err->status != T5_OK)
+        t5_prepared_free(p);
+    return err->status;
+}
+
+void t5_prepared_free(t5_prepared *p) {
+    t5_source_close(&p->source);
+    t5_plan_free(&p->plan);
+    t5_config_destroy(p->config);
+    memset(p, 0, sizeof *p);
+}
+
+void t5_prepared_greet(const t5_prepared *p, int ranks, const char *device, FILE *out) {
+    const t5_labels *labels = t5_dataset_labels(p->source.set);
+    int groups = ranks / p->config->ranks_per_trial;
+    fprintf(out, "t5mpi %s  %s\n", T5MPI_VERSION, p->config->file);
+    fprintf(out, "data     %s: %lld rows", p->config->data.path,
+            (long long)t5_rows_count(p->source.rows));
+    if (p->source.report.skipped)
+        fprintf(out, " (%lld bad ones skipped, the first in line %lld: %s)",
+                (long long)p->source.report.skipped, (long long)p->source.report.first_bad_line,
+                p->source.report.first_bad);
+    fprintf(out, ", %d distinct labels, %lld occurrences\n", t5_labels_size(labels),
+            (long long)t5_labels_total(labels));
+    fprintf(out, "plan     %d trial%s on %d group%s of %d rank%s\n", p->plan.n,
+            p->plan.n == 1 ? "" : "s", groups, groups == 1 ? "" : "s", p->config->ranks_per_trial,
+            p->config->ranks_per_trial == 1 ? "" : "s");
+    fprintf(out, "device   %s per rank\n", device);
+    fprintf(out, "results  %s\n\n", p->config->output_dir);
+    fflush(out);
+}
+
+int t5_threads_of(const t5_comm *world, int wanted) {
+    cpu_set_t set;
+    int ranks = t5_comm_local_size(world), cores = 1;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    if (wanted > 0)
+        return wanted;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        cores = CPU_COUNT(&set);
+    /* mpirun binds ranks to cores of their own unless told otherwise; ranks that are not bound all
+     * see the same cores and share them */
+    bool bound = (long)cores * ranks <= online;
+    int threads = bound ? cores : cores / ranks;
+    return threads > 0 ? threads : 1;
+}

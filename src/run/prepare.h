@@ -1,0 +1,28 @@
+/* What rank 0 does before anything is trained: configuration, plan, data, settings. Both `run` and
+ * `plan` start with it. */
+#ifndef T5_RUN_PREPARE_H
+#define T5_RUN_PREPARE_H
+#include "run/plan.h"
+#include "run/setup.h"
+#include "run/source.h"
+#include "run/sweep.h"
+
+typedef struct t5_prepared {
+    t5_config *config;
+    t5_plan plan;
+    t5_source source;
+    t5_settings settings;
+} t5_prepared;
+
+/* Not collective. On failure everything is freed. */
+t5_status t5_prepare(const t5_command *command, int ranks, t5_prepared *p, t5_error *err);
+void t5_prepared_free(t5_prepared *p);
+
+/* A few lines before the first trial: data, trials, ranks. */
+void t5_prepared_greet(const t5_prepared *p, int ranks, const char *device, FILE *out);
+
+/* OpenMP threads of this rank: wanted, or with 0 the cores this process may use over the ranks that
+ * share them (at least 1). */
+int t5_threads_of(const t5_comm *world, int wanted);
+
+#endif

@@ -1,0 +1,254 @@
+#include "run/results.h"
+#include "io/file.h"
+#include "io/store.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SCHEMA_VERSION = 1 };
+
+t5_status t5_record_reserve(t5_record *r, int64_t steps, int64_t evals, t5_error *err) {
+    r->steps = malloc((size_t)(steps + 1) * sizeof *r->steps);
+    r->evals = malloc((size_t)(evals + 1) * sizeof *r->evals);
+    return r->steps && r->evals
+               ? T5_OK
+               : t5_fail(err, T5_ERR_MEMORY, "out of memory for the curves of a trial");
+}
+
+void t5_record_step(t5_record *r, const t5_step_row *row) {
+    r->steps[r->n_steps++] = *row;
+}
+void t5_record_eval(t5_record *r, const t5_eval_row *row) {
+    r->evals[r->n_evals++] = *row;
+}
+
+void t5_record_free(t5_record *r) {
+    for (int64_t i = 0; i < r->n_predictions; i++)
+        free(r->predictions[i]);
+    free(r->predictions);
+    free(r->steps);
+    free(r->evals);
+    memset(r, 0, sizeof *r);
+}
+
+/* Columns are filled from an array of structs: one field each, copied into one block. */
+typedef struct builder {
+    t5_column columns[20];
+    int n;
+    int64_t rows;
+    char *block;
+} builder;
+
+static t5_status builder_init(builder *b, int n_columns, int64_t rows, t5_error *err) {
+    *b = (builder){.rows = rows};
+    b->block = malloc((size_t)n_columns * (size_t)rows * sizeof(double) + 1);
+    return b->block ? T5_OK : t5_fail(err, T5_ERR_MEMORY, "out of memory for a table of results");
+}
+
+/* The field at `offset` of every struct of `size` bytes; double or int64_t. */
+static void builder_add(builder *b, const char *name, t5_column_type type, const void *structs,
+                        size_t size, size_t offset) {
+    char *to = b->block + (size_t)b->n * (size_t)b->rows * sizeof(double);
+    for (int64_t i = 0; i < b->rows; i++)
+        memcpy(to + (size_t)i * sizeof(double), (const char *)structs + (size_t)i * size + offset,
+               sizeof(double));
+    b->columns[b->n++] = (t5_column){name, type, to};
+}
+
+static t5_status write_steps(t5_store *s, const char *path, const t5_record *r, t5_error *err) {
+    builder b;
+    if (builder_init(&b, 7, r->n_steps, err) != T5_OK)
+        return err->status;
+#define ADD(field, type) \
+    builder_add(&b, #field, type, r->steps, sizeof *r->steps, offsetof(t5_step_row, field))
+    ADD(step, T5_COLUMN_INT);
+    ADD(epoch, T5_COLUMN_INT);
+    ADD(loss, T5_COLUMN_DOUBLE);
+    ADD(learning_rate, T5_COLUMN_DOUBLE);
+    ADD(grad_norm, T5_COLUMN_DOUBLE);
+    ADD(tokens, T5_COLUMN_INT);
+    ADD(seconds, T5_COLUMN_DOUBLE);
+#undef ADD
+    t5_store_table(s, path, b.columns, b.n, b.rows);
+    free(b.block);
+    return T5_OK;
+}
+
+static t5_status write_evals(t5_store *s, const char *path, const t5_record *r, t5_error *err) {
+    int64_t n = r->n_evals;
+    builder b;
+    double *values;
+    if (builder_init(&b, 2 + T5_N_METRICS, n, err) != T5_OK)
+        return err->status;
+    builder_add(&b, "epoch", T5_COLUMN_INT, r->evals, sizeof *r->evals,
+                offsetof(t5_eval_row, epoch));
+    builder_add(&b, "loss", T5_COLUMN_DOUBLE, r->evals, sizeof *r->evals,
+                offsetof(t5_eval_row, loss));
+    for (int m = 0; m < T5_N_METRICS; m++) {
+        values = (double *)(void *)b.block + (int64_t)b.n * n;
+        for (int64_t i = 0; i < n; i++) {
+            double v = t5_metric_value(&r->evals[i].metrics, m);
+            int64_t count = (int64_t)v;
+            if (t5_metric_is_count(m))
+                memcpy(values + i, &count, sizeof count);
+            else
+                values[i] = v;
+        }
+        b.columns[b.n++] = (t5_column){
+            t5_metric_names[m], t5_metric_is_count(m) ? T5_COLUMN_INT : T5_COLUMN_DOUBLE, values};
+    }
+    t5_store_table(s, path, b.columns, b.n, n);
+    free(b.block);
+    return T5_OK;
+}
+
+/* A copy of a text with NUL at the end, in an arena. */
+static const char *put(char **arena, t5_str s) {
+    char *p = *arena;
+    memcpy(p, s.s, s.n);
+    p[s.n] = 0;
+    *arena += s.n + 1;
+    return p;
+}
+
+static t5_status write_predictions(t5_store *s, const char *path, const t5_record *r,
+                                   const t5_texts *test, t5_error *err) {
+    size_t bytes = 1, n = (size_t)r->n_predictions;
+    for (size_t i = 0; i < n; i++)
+        bytes += test->input[i].n + test->target[i].n + 2;
+    const char **columns = malloc((3 * n + 1) * sizeof *columns);
+    char *arena = malloc(bytes), *p = arena;
+    if (!columns || !arena) {
+        t5_fail(err, T5_ERR_MEMORY, "out of memory for the predictions' table");
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        columns[i] = put(&p, test->input[i]);
+        columns[n + i] = put(&p, test->target[i]);
+        columns[2 * n + i] = r->predictions[i];
+    }
+    t5_column table[3] = {{"text", T5_COLUMN_TEXT, columns},
+                          {"gold", T5_COLUMN_TEXT, columns + n},
+                          {"pred", T5_COLUMN_TEXT, columns + 2 * n}};
+    t5_store_table(s, path, table, 3, (int64_t)n);
+done:
+    free(columns);
+    free(arena);
+    return err->status;
+}
+
+static void write_metrics(t5_store *s, const char *group, const t5_metrics *m) {
+    t5_store_group(s, group);
+    for (int i = 0; i < T5_N_METRICS; i++) {
+        double v = t5_metric_value(m, i);
+        if (t5_metric_is_count(i))
+            t5_store_attr_int(s, group, t5_metric_names[i], (int64_t)v);
+        else
+            t5_store_attr_double(s, group, t5_metric_names[i], v);
+    }
+}
+
+static void write_attributes(t5_store *s, const t5_trial_summary *t) {
+    const t5_loss_spec *loss = &t->spec.loss;
+    t5_store_attr_double(s, "/", "learning_rate", t->spec.learning_rate);
+    t5_store_attr_int(s, "/", "top_n", t->spec.top_n);
+    t5_store_attr_text(s, "/", "loss", loss->kind == T5_LOSS_FOCAL ? "focal" : "cross_entropy");
+    t5_store_attr_double(s, "/", "gamma", loss->gamma);
+    t5_store_attr_double(s, "/", "alpha", loss->alpha);
+    t5_store_attr_double(s, "/", "label_smoothing", loss->label_smoothing);
+    t5_store_attr_int(s, "/", "seed", (int64_t)t->spec.seed);
+    t5_store_attr_text(s, "/", "status", t->status);
+    t5_store_attr_text(s, "/", "reason", t->reason);
+    t5_store_attr_int(s, "/", "speculative", t->speculative);
+    t5_store_attr_int(s, "/", "rows_train", t->rows_train);
+    t5_store_attr_int(s, "/", "rows_val", t->rows_val);
+    t5_store_attr_int(s, "/", "rows_test", t->rows_test);
+    t5_store_attr_int(s, "/", "best_epoch", t->best_epoch);
+    t5_store_attr_double(s, "/", "seconds", t->seconds);
+}
+
+static void trial_path(char *path, size_t size, const char *dir, const char *name) {
+    snprintf(path, size, "%s/trials/%s.h5", dir, name);
+}
+
+t5_status t5_results_write_trial(const char *dir, const t5_trial_summary *t, const t5_record *r,
+                                 const t5_texts *test, t5_error *err) {
+    char path[4352];
+    t5_store *s = NULL;
+    trial_path(path, sizeof path, dir, t->name);
+    if (t5_store_create(path, &s, err) != T5_OK)
+        return err->status;
+    write_attributes(s, t);
+    if (t->has_test)
+        write_metrics(s, "/test", &t->test);
+    if (r &&
+        (write_steps(s, "/train", r, err) != T5_OK || write_evals(s, "/eval", r, err) != T5_OK))
+        goto fail;
+    if (r && test && r->n_predictions &&
+        write_predictions(s, "/predictions", r, test, err) != T5_OK)
+        goto fail;
+    return t5_store_commit(s, err);
+fail:
+    t5_store_abandon(s);
+    return err->status;
+}
+
+t5_status t5_results_set_status(const char *dir, const char *name, const char *status,
+                                t5_error *err) {
+    char path[4352];
+    t5_store *s;
+    trial_path(path, sizeof path, dir, name);
+    if (t5_store_modify(path, &s, err) != T5_OK)
+        return err->status;
+    t5_store_attr_text(s, "/", "status", status);
+    return t5_store_commit(s, err);
+}
+
+static t5_status write_labels(t5_store *s, const t5_labels *labels, t5_error *err) {
+    size_t n = (size_t)t5_labels_size(labels);
+    const char **names = malloc((n + 1) * sizeof *names);
+    int64_t *counts = malloc((n + 1) * sizeof *counts);
+    if (names && counts) {
+        for (size_t l = 0; l < n; l++) {
+            names[l] = t5_labels_name(labels, (int)l).s;
+            counts[l] = t5_labels_occurrences(labels, (int)l);
+        }
+        t5_store_array(s, "/dataset/emoji", T5_COLUMN_TEXT, names, (int64_t)n);
+        t5_store_array(s, "/dataset/count", T5_COLUMN_INT, counts, (int64_t)n);
+    } else {
+        t5_fail(err, T5_ERR_MEMORY, "out of memory for the table of labels");
+    }
+    free(names);
+    free(counts);
+    return err->status;
+}
+
+t5_status t5_results_write_index(const char *dir, const t5_config *config, const t5_plan *plan,
+                                 const t5_labels *labels, int64_t rows, int ranks,
+                                 const char *device, t5_error *err) {
+    char path[4352], link[160], file[160];
+    t5_store *s = NULL;
+    snprintf(path, sizeof path, "%s/results.h5", dir);
+    if (t5_store_create(path, &s, err) != T5_OK)
+        return err->status;
+    t5_store_attr_int(s, "/", "schema_version", SCHEMA_VERSION);
+    t5_store_attr_text(s, "/", "t5mpi_version", T5MPI_VERSION);
+    t5_store_attr_text(s, "/", "config", config->text);
+    t5_store_attr_int(s, "/", "ranks", ranks);
+    t5_store_attr_text(s, "/", "device", device);
+    t5_store_group(s, "/dataset");
+    t5_store_attr_int(s, "/dataset", "rows", rows);
+    t5_store_attr_int(s, "/dataset", "distinct_emojis", t5_labels_size(labels));
+    t5_store_attr_int(s, "/dataset", "occurrences", t5_labels_total(labels));
+    if (write_labels(s, labels, err) != T5_OK) {
+        t5_store_abandon(s);
+        return err->status;
+    }
+    t5_store_group(s, "/trials");
+    for (int t = 0; t < plan->n; t++) {
+        snprintf(link, sizeof link, "/trials/%s", plan->trials[t].name);
+        snprintf(file, sizeof file, "trials/%s.h5", plan->trials[t].name);
+        t5_store_link(s, link, file, "/");
+    }
+    return t5_store_commit(s, err);
+}

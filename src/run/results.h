@@ -1,0 +1,51 @@
+/* What a trial leaves behind and how it is laid out in HDF5 (docs/results.md): a file per trial,
+ * trials/NAME.h5, and results.h5 with links to all of them. The writers are the groups' first ranks
+ * (their trial's file) and rank 0 (everything else). */
+#ifndef T5_RUN_RESULTS_H
+#define T5_RUN_RESULTS_H
+#include "run/plan.h"
+#include "run/report.h"
+#include "run/source.h"
+
+typedef struct t5_step_row {
+    int64_t step; /* 1-based optimiser step of the trial */
+    int64_t epoch;
+    double loss, learning_rate, grad_norm;
+    int64_t tokens; /* input and target tokens of the global batch */
+    double seconds; /* since the trial began */
+} t5_step_row;
+
+typedef struct t5_eval_row {
+    int64_t epoch;
+    double loss;
+    t5_metrics metrics; /* of the validation split */
+} t5_eval_row;
+
+/* The curves of a trial, kept by its group's first rank. */
+typedef struct t5_record {
+    t5_step_row *steps;
+    t5_eval_row *evals;
+    int64_t n_steps, n_evals;
+    char **predictions; /* (n_predictions) answers on the test split, in its order; owned */
+    int64_t n_predictions;
+} t5_record;
+
+/* Room for the whole trial, so that adding a row cannot fail in the middle of a step. */
+t5_status t5_record_reserve(t5_record *record, int64_t steps, int64_t evals, t5_error *err);
+void t5_record_step(t5_record *record, const t5_step_row *row);
+void t5_record_eval(t5_record *record, const t5_eval_row *row);
+void t5_record_free(t5_record *record);
+
+/* Writes DIR/trials/NAME.h5. record and test may be NULL (a trial that has not run). The status is
+ * summary->status. */
+t5_status t5_results_write_trial(const char *dir, const t5_trial_summary *summary,
+                                 const t5_record *record, const t5_texts *test, t5_error *err);
+/* Changes the status (and only that) of a trial's file. */
+t5_status t5_results_set_status(const char *dir, const char *name, const char *status,
+                                t5_error *err);
+/* Writes DIR/results.h5: the attributes, the data set's statistics, a link per trial. */
+t5_status t5_results_write_index(const char *dir, const t5_config *config, const t5_plan *plan,
+                                 const t5_labels *labels, int64_t rows, int ranks,
+                                 const char *device, t5_error *err);
+
+#endif

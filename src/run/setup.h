@@ -1,0 +1,41 @@
+/* What every rank must know before the first trial: the settings (plain values), the tokeniser and
+ * the labels. Rank 0 fills it from the configuration and the data; the others receive it. */
+#ifndef T5_RUN_SETUP_H
+#define T5_RUN_SETUP_H
+#include "base/config.h"
+#include "data/tokenizer.h"
+#include "model/model.h"
+#include "mpi/comm.h"
+
+typedef struct t5_settings {
+    t5_shape shape; /* vocab is set per trial: pieces + labels */
+    t5_config_train train;
+    t5_decode_spec eval;
+    int eval_batch_size;
+    int max_target;
+    int ranks_per_trial, threads;
+    int n_trials;
+    char output_dir[4096];
+} t5_settings;
+
+typedef struct t5_setup {
+    t5_settings settings;
+    t5_tokenizer *tokenizer;
+    t5_labels *labels; /* all labels, the most frequent first */
+} t5_setup;
+
+/* Plain settings of a configuration; vocab and the special ids come from the tokeniser. */
+t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenizer, int n_trials,
+                           t5_settings *settings, t5_error *err);
+
+/* Rank 0 gives settings, the tokeniser's file (bytes) and the labels (NULL elsewhere); every rank
+ * gets its own setup, freed by t5_setup_free. Collective; ranks agree on failure. */
+t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void *spiece,
+                         size_t spiece_bytes, const t5_labels *labels, t5_setup *setup,
+                         t5_error *err);
+void t5_setup_free(t5_setup *setup);
+
+/* Labels that a trial with this filter knows, and its vocabulary. */
+int t5_setup_n_labels(const t5_setup *setup, int top_n);
+
+#endif

@@ -1,0 +1,125 @@
+#include "run/sweep.h"
+#include "base/log.h"
+#include "io/file.h"
+#include "run/prepare.h"
+#include "run/results.h"
+#include "run/worker.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Makes the output folder and writes what is known before the first trial: every trial's file
+ * ("pending") and the index with its links, so that results.h5 is readable from the start. */
+static t5_status start_results(const t5_prepared *p, t5_host *host, int ranks, const char *device,
+                               t5_error *err) {
+    const char *dir = p->config->output_dir;
+    char path[4352];
+    const t5_trial_summary *summaries = t5_host_summaries(host);
+
+    snprintf(path, sizeof path, "%s/results.h5", dir);
+    if (t5_file_exists(path))
+        return t5_fail(err, T5_ERR_INPUT,
+                       "%s is there already: the results of an earlier run are never overwritten; "
+                       "remove the folder or give another one with --output",
+                       path);
+    snprintf(path, sizeof path, "%s/trials", dir);
+    if (t5_file_make_folder(path, err) != T5_OK)
+        return err->status;
+    for (int t = 0; t < p->plan.n; t++)
+        if (t5_results_write_trial(dir, &summaries[t], NULL, NULL, err) != T5_OK)
+            return err->status;
+    return t5_results_write_index(dir, p->config, &p->plan, t5_dataset_labels(p->source.set),
+                                  t5_rows_count(p->source.rows), ranks, device, err);
+}
+
+static void print_report(const t5_prepared *p, t5_host *host, FILE *out) {
+    char path[4352];
+    snprintf(path, sizeof path, "%s/results.h5", p->config->output_dir);
+    t5_report report = {.n = p->plan.n,
+                        .trials = t5_host_summaries(host),
+                        .baseline = p->plan.baseline,
+                        .baseline_figures = p->config->baseline,
+                        .goals = p->config->goals,
+                        .decide_by = p->config->decide_by,
+                        .is_tree = p->plan.is_tree,
+                        .results_path = path};
+    t5_report_print(&report, out, isatty(fileno(out)));
+}
+
+static t5_status open_console(const t5_prepared *p, FILE *out, t5_console **console,
+                              const char ***names, t5_error *err) {
+    *names = malloc(((size_t)p->plan.n + 1) * sizeof **names);
+    if (!*names)
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", p->plan.n);
+    for (int t = 0; t < p->plan.n; t++)
+        (*names)[t] = p->plan.trials[t].name;
+    return t5_console_open(out, isatty(fileno(out)), p->plan.n, *names, "avg_jaccard", console,
+                           err);
+}
+
+/* From the shared setup to the end of the last trial. */
+static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device, t5_host *host,
+                      t5_error *err) {
+    t5_worker w = {.world = world, .setup = setup, .device = device};
+
+    if (t5_service_start(world, t5_host_handle, host, &w.service, err) != T5_OK)
+        return err->status;
+    if (t5_comm_group(world, setup->settings.ranks_per_trial, &w.group, err) == T5_OK) {
+        w.leader = t5_comm_rank(w.group) == 0;
+        t5_worker_run(&w, err);
+        if (err->status == T5_ERR_COMM) {
+            /* the other groups cannot be told: end the job with a message rather than hang */
+            t5_log(T5_LOG_ERROR, "%s", err->text);
+            t5_comm_abort(world, 1);
+        }
+        t5_comm_free(w.group);
+    }
+    t5_service_stop(w.service, err);
+    return t5_comm_agree(world, err);
+}
+
+t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int *n_failed,
+                       t5_error *err) {
+    bool root = t5_comm_rank(world) == 0;
+    t5_prepared p = {0};
+    t5_setup setup = {0};
+    t5_device *device = NULL;
+    t5_console *console = NULL;
+    t5_host *host = NULL;
+    const char **names = NULL;
+
+    *n_failed = 0;
+    if (root)
+        t5_prepare(command, t5_comm_size(world), &p, err);
+    if (t5_comm_agree(world, err) != T5_OK ||
+        t5_setup_share(world, &p.settings, p.source.spiece, p.source.spiece_bytes,
+                       root ? t5_dataset_labels(p.source.set) : NULL, &setup, err) != T5_OK)
+        goto done;
+    t5_device_open_cpu(t5_threads_of(world, setup.settings.threads), &device, err);
+    if (t5_comm_agree(world, err) != T5_OK)
+        goto done;
+    if (root && open_console(&p, out, &console, &names, err) == T5_OK &&
+        t5_host_create(p.config, &p.plan, &p.source, console, &host, err) == T5_OK &&
+        start_results(&p, host, t5_comm_size(world), device->info, err) == T5_OK)
+        t5_prepared_greet(&p, t5_comm_size(world), device->info, out);
+    if (t5_comm_agree(world, err) != T5_OK || work(world, &setup, device, host, err) != T5_OK)
+        goto done;
+    if (root) {
+        t5_console_close(console);
+        console = NULL;
+        if (t5_host_settle(host, p.config->output_dir, err) == T5_OK)
+            print_report(&p, host, out);
+        for (int t = 0; t < p.plan.n; t++)
+            *n_failed += strcmp(t5_host_summaries(host)[t].status, "failed") == 0;
+    }
+    if (t5_comm_agree(world, err) == T5_OK)
+        t5_comm_bcast(world, 0, n_failed, sizeof *n_failed, err);
+done:
+    t5_console_close(console);
+    t5_host_destroy(host);
+    free(names);
+    t5_device_close(device);
+    t5_setup_free(&setup);
+    t5_prepared_free(&p);
+    return err->status;
+}

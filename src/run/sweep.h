@@ -1,0 +1,23 @@
+/* The two commands that read a configuration. Both collective over world. */
+#ifndef T5_RUN_SWEEP_H
+#define T5_RUN_SWEEP_H
+#include "mpi/comm.h"
+#include <stdio.h>
+
+typedef struct t5_command {
+    const char *config;      /* file */
+    const char *const *sets; /* n_sets "PATH=VALUE" */
+    int n_sets;
+    const char *output; /* --output, or NULL */
+} t5_command;
+
+/* t5mpi run: plans, trains all trials, writes the results, prints the report to out. *n_failed:
+ * trials that failed. Ranks agree on failure: T5_ERR_INPUT if configuration or data are wrong
+ * (nothing was started then). */
+t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int *n_failed,
+                       t5_error *err);
+
+/* t5mpi plan: what would run, on rank 0's out; trains and writes nothing. */
+t5_status t5_sweep_plan(t5_comm *world, const t5_command *command, FILE *out, t5_error *err);
+
+#endif

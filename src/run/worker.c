@@ -1,0 +1,130 @@
+#include "run/worker.h"
+#include "run/results.h"
+#include "run/trainer.h"
+#include <stdlib.h>
+#include <string.h>
+
+static t5_status fetch(t5_worker *w, int kind, const t5_shard_request *want, void **block,
+                       size_t *bytes, t5_error *err) {
+    if (t5_service_call(w->service, kind, want, sizeof *want, block, bytes, err) != T5_OK)
+        return err->status;
+    return t5_host_check_reply(block, bytes, err);
+}
+
+static t5_status get_split(t5_worker *w, int top_n, t5_split_kind kind, t5_error *err) {
+    t5_shard_request want = {.top_n = top_n,
+                             .kind = kind,
+                             .part = t5_comm_rank(w->group),
+                             .parts = t5_comm_size(w->group)};
+    void *block;
+    size_t bytes;
+    if (fetch(w, T5_MSG_SHARD, &want, &block, &bytes, err) != T5_OK ||
+        t5_shard_from_block(block, bytes, &w->split[kind], err) != T5_OK)
+        return err->status;
+    if (!w->leader || kind == T5_TRAIN)
+        return T5_OK;
+    want.part = 0;
+    want.parts = 1;
+    if (fetch(w, T5_MSG_TEXTS, &want, &block, &bytes, err) != T5_OK)
+        return err->status;
+    return t5_texts_unpack(block, bytes, &w->texts[kind], err);
+}
+
+t5_status t5_worker_get_data(t5_worker *w, int top_n, t5_error *err) {
+    if (w->top_n == top_n)
+        return T5_OK;
+    t5_worker_drop_data(w);
+    for (int kind = T5_TRAIN; kind <= T5_TEST && err->status == T5_OK; kind++)
+        get_split(w, top_n, (t5_split_kind)kind, err);
+    if (err->status == T5_OK && w->split[T5_TRAIN]->n_total == 0)
+        t5_fail(err, T5_ERR_EMPTY, "no training row is left with top_n = %d", top_n);
+    if (t5_comm_agree(w->group, err) == T5_OK)
+        w->top_n = top_n;
+    else
+        t5_worker_drop_data(w);
+    return err->status;
+}
+
+void t5_worker_drop_data(t5_worker *w) {
+    for (int kind = T5_TRAIN; kind <= T5_TEST; kind++) {
+        t5_shard_destroy(w->split[kind]);
+        w->split[kind] = NULL;
+        t5_texts_free(&w->texts[kind]);
+    }
+    w->top_n = -1;
+}
+
+/* The next trial, asked for by the leader, known to the group. */
+static t5_status next_trial(t5_worker *w, t5_assignment *a, t5_error *err) {
+    if (w->leader) {
+        void *reply = NULL;
+        size_t bytes;
+        if (t5_service_call(w->service, T5_MSG_NEXT, NULL, 0, &reply, &bytes, err) == T5_OK) {
+            if (bytes == sizeof *a)
+                memcpy(a, reply, sizeof *a);
+            else
+                t5_fail(err, T5_ERR_COMM, "rank 0 answered %zu bytes instead of a trial", bytes);
+        }
+        free(reply);
+    }
+    if (t5_comm_agree(w->group, err) == T5_OK)
+        t5_comm_bcast(w->group, 0, a, sizeof *a, err);
+    return err->status;
+}
+
+static t5_status report_trial(t5_worker *w, const t5_assignment *a, const t5_trial_summary *s,
+                              t5_error *err) {
+    char message[sizeof a->trial + sizeof *s];
+    void *reply = NULL;
+    size_t bytes;
+    memcpy(message, &a->trial, sizeof a->trial);
+    memcpy(message + sizeof a->trial, s, sizeof *s);
+    t5_service_call(w->service, T5_MSG_DONE, message, sizeof message, &reply, &bytes, err);
+    free(reply);
+    return err->status;
+}
+
+static void note_failure(t5_trial_summary *s, const t5_error *reason) {
+    strcpy(s->status, "failed");
+    snprintf(s->reason, sizeof s->reason, "%s", reason->text);
+    s->has_test = false;
+}
+
+/* Trains one trial; the leader writes its file and tells rank 0. */
+static t5_status one_trial(t5_worker *w, const t5_assignment *a, t5_error *err) {
+    t5_trial_summary summary = {.spec = a->spec, .decision = -1, .improved = -1, .otherwise = -1};
+    t5_record record = {0};
+    t5_error trial_err = {0};
+
+    strcpy(summary.name, a->name);
+    t5_trainer_run(w, a, &summary, &record, &trial_err);
+    if (trial_err.status == T5_ERR_COMM) { /* not this trial's failure: the job cannot go on */
+        *err = trial_err;
+        goto done;
+    }
+    if (trial_err.status == T5_STOPPED)
+        strcpy(summary.status, "skipped");
+    else if (trial_err.status != T5_OK)
+        note_failure(&summary, &trial_err);
+    if (w->leader) {
+        t5_error io = {0};
+        if (t5_results_write_trial(w->setup->settings.output_dir, &summary, &record,
+                                   &w->texts[T5_TEST], &io) != T5_OK)
+            note_failure(&summary, &io);
+        report_trial(w, a, &summary, err);
+    }
+    t5_comm_agree(w->group, err);
+done:
+    t5_record_free(&record);
+    return err->status;
+}
+
+t5_status t5_worker_run(t5_worker *w, t5_error *err) {
+    t5_assignment a;
+    w->top_n = -1;
+    while (next_trial(w, &a, err) == T5_OK && a.trial >= 0)
+        if (one_trial(w, &a, err) != T5_OK)
+            break;
+    t5_worker_drop_data(w);
+    return err->status;
+}

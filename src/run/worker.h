@@ -1,0 +1,30 @@
+/* A rank as a member of a group that trains trials: what it keeps from one trial to the next. */
+#ifndef T5_RUN_WORKER_H
+#define T5_RUN_WORKER_H
+#include "device/device.h"
+#include "mpi/service.h"
+#include "run/host.h"
+#include "run/setup.h"
+
+typedef struct t5_worker {
+    t5_comm *world, *group;
+    t5_service *service;
+    const t5_setup *setup;
+    t5_device *device;
+    bool leader; /* the group's first rank: talks to rank 0 and writes the trial's file */
+    /* this rank's data, for one filter at a time; kept for the next trial with the same filter */
+    int top_n;          /* -1: none */
+    t5_shard *split[3]; /* by t5_split_kind */
+    t5_texts texts[3];  /* leader only: validation and test */
+} t5_worker;
+
+/* Gets the shards (and the leader the texts) of a filter from rank 0, unless they are here already.
+ * Collective over the group; ranks agree on failure (T5_ERR_EMPTY: the filter leaves nothing). */
+t5_status t5_worker_get_data(t5_worker *w, int top_n, t5_error *err);
+void t5_worker_drop_data(t5_worker *w);
+
+/* Takes trials from rank 0 until there are none. A trial's own failure is recorded and not a
+ * failure of this call. Collective over the group. */
+t5_status t5_worker_run(t5_worker *w, t5_error *err);
+
+#endif
