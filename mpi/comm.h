@@ -1,6 +1,6 @@
 /* Communicators. The only folder that includes <mpi.h>. A rank group trains one trial; the world is
- * split into groups of equal size. Sums are in the fixed order of Open MPI's algorithm for the group
- * size: the same bits when repeated with the same counts, and the same bits on every rank.
+ * split into groups of equal size. Sums are in the fixed order of Open MPI's algorithm for the
+ * group size: the same bits when repeated with the same counts, and the same bits on every rank.
  * "Collective": every rank of the communicator must call. */
 #ifndef T5_MPI_COMM_H
 #define T5_MPI_COMM_H
@@ -43,8 +43,9 @@ t5_status t5_comm_sum_int64(t5_comm *comm, int64_t *data, int64_t n, t5_error *e
  * (NULL elsewhere), *offsets (size + 1 entries, malloc'd on rank 0). Collective. */
 t5_status t5_comm_gather(t5_comm *comm, const void *data, size_t bytes, void **all,
                          size_t **offsets, t5_error *err);
-/* Sends part d of `data` (send_bytes[d] bytes, one behind the other) to rank d. *received: malloc'd, parts in rank
- * order, recv_bytes[s] (caller's array, size entries) from rank s. Collective. */
+/* Sends part d of `data` (send_bytes[d] bytes, one behind the other) to rank d. *received:
+ * malloc'd, parts in rank order, recv_bytes[s] (caller's array, size entries) from rank s.
+ * Collective. */
 t5_status t5_comm_exchange(t5_comm *comm, const void *data, const size_t *send_bytes,
                            void **received, size_t *recv_bytes, t5_error *err);
 
