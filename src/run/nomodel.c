@@ -97,10 +97,16 @@ done:
 
 /* ---------------------------------------------------------------- the most similar text */
 
+static int64_t rows_to_search(int64_t n_train, int64_t n_test) {
+    int64_t n = n_train < T5_NOMODEL_MAX_ROWS ? n_train : T5_NOMODEL_MAX_ROWS;
+    int64_t affordable = n_test > 0 ? T5_NOMODEL_MAX_PAIRS / n_test + 1 : n;
+    return n < affordable ? n : affordable;
+}
+
 t5_status t5_nomodel_neighbour(const t5_nomodel_rows *rows, t5_nomodel_answer *answer,
                                t5_error *err) {
     t5_ngrams *index = NULL;
-    int64_t n = rows->n_train < T5_NOMODEL_MAX_ROWS ? rows->n_train : T5_NOMODEL_MAX_ROWS;
+    int64_t n = rows_to_search(rows->n_train, rows->n_test);
     t5_str *answers = calloc((size_t)(rows->n_test + 1), sizeof *answers);
     t5_status status = answers ? T5_OK : out_of_memory(err);
     if (status == T5_OK && n > 0)

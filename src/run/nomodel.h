@@ -5,8 +5,10 @@
 #include "run/metrics.h"
 
 enum {
-    T5_NOMODEL_MAX_K = 10,        /* labels of the constant answer */
-    T5_NOMODEL_MAX_ROWS = 20000,  /* training rows that the neighbour is looked for in: the first */
+    T5_NOMODEL_MAX_K = 10,       /* labels of the constant answer */
+    T5_NOMODEL_MAX_ROWS = 50000, /* training rows that the neighbour is looked for in: the first, */
+    T5_NOMODEL_MAX_PAIRS =
+        500000000,                /* fewer where they times the test rows would be more than this */
     T5_NOMODEL_MAX_SHARED = 1000, /* an n-gram in more training rows than this counts for nothing */
     T5_NOMODEL_NAME = 128
 };
