@@ -18,13 +18,6 @@ struct t5_host {
     t5_verdict verdict;
 };
 
-static int metric_number(const char *name) {
-    for (int i = 0; i < T5_N_METRICS; i++)
-        if (strcmp(t5_metric_names[i], name) == 0)
-            return i;
-    return 0; /* avg_jaccard; the configuration was checked */
-}
-
 static double baseline_figure(const t5_config *config) {
     for (int i = 0; i < T5_N_FIGURES; i++)
         if (strcmp(t5_figure_names[i], config->decide_by) == 0)
@@ -64,7 +57,7 @@ t5_status t5_host_create(const t5_config *config, const t5_plan *plan, t5_source
     host->plan = plan;
     host->source = source;
     host->console = console;
-    host->decide_by = metric_number(config->decide_by);
+    host->decide_by = t5_metric_find(config->decide_by);
     if (t5_schedule_create(plan, config->speculative, baseline_figure(config), &host->schedule,
                            err) != T5_OK) {
         t5_host_destroy(host);

@@ -1,7 +1,5 @@
 /* `t5mpi plan`: what a configuration would do, without doing it. */
 #include "run/prepare.h"
-#include "run/table.h"
-#include "run/trainer.h"
 #include <stdlib.h>
 #include <string.h>
 
