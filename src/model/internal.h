@@ -1,0 +1,193 @@
+/* Inside src/model: the model's struct, views of its parameters, its work memory, and the building
+ * blocks that passes and generation are made of. Nobody outside this folder (but its tests)
+ * includes this. Functions queue work on the device and cannot fail, unless they return a status.
+ */
+#ifndef T5_MODEL_INTERNAL_H
+#define T5_MODEL_INTERNAL_H
+#include "model/model.h"
+
+enum { T5_ENCODER, T5_DECODER, T5_STACKS };
+
+/* --- parameters (layout.c) --- */
+
+/* Where a layer's parameters start in the arenas. What is one product is contiguous: self_qkv is
+ * (3 inner, d_model), cross_kv (2 inner, d_model), ff_in (d_ff or, gated, 2 d_ff, d_model). */
+typedef struct t5_block {
+    int64_t self_norm, self_qkv, self_o;
+    int64_t cross_norm, cross_q, cross_kv, cross_o; /* decoder only */
+    int64_t ff_norm, ff_in, ff_out;
+} t5_block;
+
+typedef struct t5_stack {
+    int n_layers;
+    t5_block *block;    /* (n_layers) */
+    int64_t bias_table; /* (buckets, heads), of block 0, read by every layer */
+    int64_t final_norm;
+} t5_stack;
+
+/* The arenas' order is about the order in which a backward pass completes gradients: output
+ * projection, decoder from the last layer to the first, encoder likewise, embedding, bias tables,
+ * norms. So a range at the front can be reduced while the rest is still being computed, what is
+ * only ever added to (never written by a product) is one range, and so is what has no decay. */
+typedef struct t5_layout {
+    int n_params;
+    t5_param *param;
+    float *init_std; /* per parameter: standard deviation of its initial values; 0: constant 1 */
+    t5_stack stack[T5_STACKS];
+    int64_t shared, lm_head; /* the same if tied */
+    int64_t n_products;      /* elements before this one are overwritten by a `first` backward */
+    int64_t n_decay;         /* elements before this one decay */
+    int64_t n;               /* all */
+} t5_layout;
+
+t5_status t5_layout_create(const t5_shape *shape, t5_layout *layout, t5_error *err);
+void t5_layout_free(t5_layout *layout);
+/* Elements of an arena; allocates nothing. */
+int64_t t5_layout_size(const t5_shape *shape);
+/* T5_ERR_INPUT, naming the number, unless the shape makes sense. */
+t5_status t5_shape_check(const t5_shape *shape, t5_error *err);
+static inline int t5_inner(const t5_shape *shape) {
+    return shape->heads * shape->d_kv;
+}
+/* Columns that the first product of a feed-forward layer puts out. */
+static inline int t5_ff_in(const t5_shape *shape) {
+    return shape->act == T5_ACTIVATION_GATED_GELU ? 2 * shape->d_ff : shape->d_ff;
+}
+
+/* --- work memory (work.c): views into one block, laid out anew for every batch --- */
+
+/* A norm: what its backward needs. In a training pass every norm has its own x, because its
+ * backward reads the residual stream as it was there. */
+typedef struct t5_norm_slot {
+    t5_mat x;      /* (n, d_model) f32: residual stream */
+    float *d_rstd; /* (n) */
+    t5_mat h;      /* (n, d_model) compute: the norm's output */
+} t5_norm_slot;
+
+/* One attention, or the gradients of one. Self: q, k, v are columns of `fused` (n, 3 inner). Cross:
+ * k, v are columns of `fused` (n_enc, 2 inner), q stands alone. All compute. */
+typedef struct t5_attention_slot {
+    t5_mat fused, q, k, v;
+    t5_mat out;   /* (n, inner), before the o product */
+    float *d_lse; /* (n, heads); NULL when nothing is saved */
+} t5_attention_slot;
+
+typedef struct t5_layer_slot {
+    t5_norm_slot self_norm, cross_norm, ff_norm;
+    t5_attention_slot self, cross;
+    t5_mat ff_in, ff_hidden; /* before and after the activation; one buffer for relu */
+} t5_layer_slot;
+
+typedef struct t5_stack_work {
+    int n, max_len;         /* tokens in all, longest sequence */
+    const int32_t *d_ids;   /* (n) */
+    const int32_t *d_start; /* (n_seq + 1) */
+    const int32_t *d_len;   /* (n_seq) */
+    const uint32_t *d_tok;  /* (n, 2) row number and position, for dropout */
+    t5_layer_slot *layer;   /* (n_layers); all alike when nothing is saved */
+    t5_norm_slot final;     /* final.h: the stack's output */
+    t5_mat y;               /* (n, d_model) compute: a sublayer's output, or its gradient */
+    /* the rest only in a training pass */
+    t5_mat dx;                       /* (n, d_model) f32: gradient of the residual stream */
+    t5_mat dh;                       /* (n, d_model) compute: gradient of a norm's output */
+    t5_mat dff_in, dff_hidden;       /* gradients of ff_in, ff_hidden; one buffer for relu */
+    t5_attention_slot dself, dcross; /* share memory with the two above */
+} t5_stack_work;
+
+typedef enum { T5_PASS_TRAIN, T5_PASS_EVALUATE } t5_pass_kind;
+
+typedef struct t5_work {
+    int n_seq;
+    float drop_p;           /* dropout of this pass */
+    const int32_t *d_label; /* (n_dec) */
+    t5_stack_work stack[T5_STACKS];
+    t5_mat logits;   /* (n_dec, vocab) f32 */
+    t5_mat dlogits;  /* (n_dec, vocab) compute; the logits buffer itself in float32 */
+    t5_mat dencoded; /* (n_enc, d_model) f32: gradient of the encoder's output */
+    size_t staged;   /* bytes of the integers at the start, sent in one copy */
+    size_t saved;    /* bytes that the backward pass reads */
+    size_t bytes;    /* all */
+} t5_work;
+
+/* Lays out a pass over n_enc and n_dec tokens of n_seq sequences in the block at base (NULL: only
+ * sizes are wanted, all views are NULL). Pure. The layers' slots of `work` are filled if they are
+ * there (layer != NULL). */
+void t5_work_plan(const t5_shape *shape, t5_dtype compute, t5_pass_kind kind, int64_t n_enc,
+                  int64_t n_dec, int n_seq, char *base, t5_work *work);
+
+/* --- the model --- */
+struct t5_model {
+    t5_device *dev;
+    t5_shape shape;
+    bool bf16, train;
+    t5_dtype compute;
+    t5_layout layout;
+    float *d_arena[4]; /* by t5_arena */
+    void *d_copy;      /* bf16 copy of the weights, or NULL */
+    double *d_sums;    /* [0] loss, [1] squared gradient norm */
+    float drop_p;
+    uint32_t drop_seed, drop_step;
+    t5_work work;  /* of the latest pass */
+    char *d_block; /* its memory, kept between passes */
+    size_t block_bytes;
+    char *stage; /* host side of the work's first `staged` bytes */
+    size_t stage_bytes;
+};
+
+/* The (rows, cols) weight whose first element is `offset`, as an operand of products. */
+static inline t5_mat t5_weight(const t5_model *m, int64_t offset, int64_t rows, int64_t cols) {
+    char *p = m->bf16 ? m->d_copy : (void *)m->d_arena[T5_ARENA_WEIGHT];
+    return (t5_mat){.p = p + (size_t)offset * t5_dtype_size(m->compute),
+                    .type = m->compute,
+                    .rows = rows,
+                    .cols = cols,
+                    .ld = cols};
+}
+/* Its float32 master (norm weights, bias tables, the embedding lookup), and its gradient. */
+static inline float *t5_master(const t5_model *m, int64_t offset) {
+    return m->d_arena[T5_ARENA_WEIGHT] + offset;
+}
+static inline float *t5_grad(const t5_model *m, int64_t offset) {
+    return m->d_arena[T5_ARENA_GRAD] + offset;
+}
+
+/* --- building blocks (input.c, forward.c) --- */
+
+/* Checks a batch (ids, offsets; T5_ERR_INPUT), makes the work memory big enough, lays it out in
+ * m->work and sends the batch's integers. decoder: false reads the encoder part only, n_dec is
+ * then 0. */
+t5_status t5_pass_begin(t5_model *m, const t5_input *in, t5_pass_kind kind, bool decoder,
+                        float drop_p, t5_error *err);
+/* y (n, out) = x (n, in) W^T, where W (out, in) starts at `offset`; out is y.cols. y f32 or
+ * compute. */
+void t5_linear(t5_model *m, t5_mat x, int64_t offset, t5_mat y);
+/* logits (n, vocab) f32 of decoder outputs h (n, d_model), T5 v1.0's scaling included. */
+void t5_logits(t5_model *m, t5_mat h, t5_mat logits);
+float t5_logit_scale(const t5_shape *shape);
+/* Runs a stack over m->work; the decoder reads the encoder's output there. The output is
+ * m->work.stack[s].final.h. */
+void t5_stack_forward(t5_model *m, int s);
+/* Relative bias, masks, lengths and dropout of one attention of a pass; q, k, v from the slot. */
+t5_attention t5_attention_of(const t5_model *m, int s, int layer, bool cross,
+                             const t5_attention_slot *slot);
+
+/* Dropout sites: T5_RNG_DROPOUT | stack << 20 | layer << 4 | place. One for every place where
+ * Transformers' modeling_t5.py has a dropout. */
+enum {
+    T5_SITE_EMBED,      /* layer 0: the stack's input */
+    T5_SITE_SELF_PROBS, /* probabilities of self-attention */
+    T5_SITE_SELF_OUT,   /* what self-attention adds to the residual stream */
+    T5_SITE_CROSS_PROBS,
+    T5_SITE_CROSS_OUT,
+    T5_SITE_FF_HIDDEN, /* after the activation */
+    T5_SITE_FF_OUT,
+    T5_SITE_FINAL /* layer 0: the stack's output, after the final norm */
+};
+t5_dropout t5_dropout_at(const t5_model *m, int s, int layer, int place);
+
+/* A forward pass and the loss, accumulated in d_sums[0] (reset if `first`). Training passes leave
+ * dlogits (scaled) for the backward pass. */
+t5_status t5_pass_forward(t5_model *m, const t5_input *in, const t5_loss_settings *loss,
+                          t5_pass_kind kind, float drop_p, float scale, bool first, t5_error *err);
+
+#endif
