@@ -10,13 +10,14 @@ bad=0
 for library in "$@"; do
     # _Z: C++ of the tokeniser; it offers only the C names of its header.
     nm -g --defined-only "$library" | awk -v library="${library##*/}" '
-        NF == 3 && $2 !~ /[uVvWw]/ && $3 !~ /^(t5_|_Z|DW[.]ref)/ {
+        NF == 3 && $2 !~ /[uVvWw]/ && $3 !~ /^(t5_|_Z|DW[.]ref|[.]gomp_)/ {
             printf "%s: visible name without t5_: %s\n", library, $3; bad = 1
         }
         END { exit bad }' || bad=1
     objdump -t "$library" | awk -v library="${library##*/}" '
         /file format/ { member = $1; sub(/:$/, "", member); next }
-        # address, 7 columns of flags, section, size, name
+        NF < 4 { next }
+        # address, flags in up to three columns, section, size, name
         $(NF - 2) ~ /^[.]?(data|bss|tdata|tbss)$/ || $(NF - 2) ~ /^[.](data|bss)[.][^r]/ || $(NF - 2) == "*COM*" {
             if ($NF ~ /^[.]/ || $NF ~ /^(_Z|DW[.]ref)/) next
             if (member == "log.c.o") next
