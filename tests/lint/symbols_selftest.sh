@@ -11,7 +11,7 @@ fi
 
 # library NAME: from the C source on standard input
 library() {
-    "${compiler}" -std=c17 -x c -c -o "$work/$1.o" -
+    "$compiler" -std=c17 -x c -c -o "$work/$1.o" -
     ar rcs "$work/$1.a" "$work/$1.o"
 }
 compiler=$1
@@ -41,7 +41,7 @@ if sh "$here/symbols.sh" "$work/bad.a" >"$work/out"; then
     failures=1
 fi
 for name in visible names t5_global counter per_thread calls; do
-    if ! grep -q ": $name" "$work/out"; then
+    if ! grep -q "[ .]$name" "$work/out"; then
         echo "not noticed: $name"
         failures=1
     fi
