@@ -4,12 +4,14 @@
 #include "base/status.h"
 #include <stddef.h>
 
-/* *data malloc'd, a NUL behind it that does not count. T5_ERR_INPUT with the reason ("no such
- * file") if it cannot be opened or is no regular file. */
+/* *data malloc'd, a NUL behind it that does not count. T5_ERR_INPUT with the reason ("No such file
+ * or directory") if it cannot be opened or is no regular file, T5_ERR_IO if it cannot be read. */
 t5_status t5_file_read(const char *path, void **data, size_t *bytes, t5_error *err);
-/* Makes the folder and its parents; fine if it is there. T5_ERR_IO. */
+/* Makes the folder and its parents (permissions as the umask says); fine if it is there. T5_ERR_IO.
+ */
 t5_status t5_file_make_folder(const char *path, t5_error *err);
-/* 1 exists, 0 does not. */
+/* 1: there is something of that name (a broken link is nothing), 0: there is not, or a folder on
+ * the way cannot be searched. */
 int t5_file_exists(const char *path);
 
 #endif

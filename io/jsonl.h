@@ -23,9 +23,12 @@ typedef struct t5_jsonl_report {
 typedef t5_status t5_jsonl_row(void *user, const char *const *values, const size_t *lengths,
                                t5_error *err);
 
-/* Bad rows (not JSON, not an object, key missing or not a string, invalid UTF-8, empty text or
- * target) are T5_ERR_INPUT "FILE:LINE: ..." unless skipped. Blank lines are ignored; CRLF, a byte
- * order mark and a missing last newline are fine. path "-": standard input. */
+/* Bad rows (not JSON, not an object, a key missing, there twice or not a string, invalid UTF-8, a
+ * NUL character, a value that is empty or only white space, a line of more than 64 MiB) are
+ * T5_ERR_INPUT "FILE:LINE: what was found; what was expected" unless skipped. Blank lines are
+ * ignored; CRLF, a byte order mark and a missing last newline are fine. path "-": standard input.
+ * T5_ERR_INPUT too if the file cannot be opened; T5_ERR_IO if it cannot be read. *report is always
+ * set. */
 t5_status t5_jsonl_read(const char *path, const t5_jsonl_options *options, t5_jsonl_row *row,
                         void *user, t5_jsonl_report *report, t5_error *err);
 

@@ -1,0 +1,112 @@
+#include "io/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 1 << 16 };
+
+/* Opens a regular file. Without O_NONBLOCK a named pipe would wait for its writer. */
+static t5_status open_regular(const char *path, int *fd, size_t *size, t5_error *err) {
+    struct stat info;
+    if (!*path)
+        return t5_fail(err, T5_ERR_INPUT, "the name of a file is empty");
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0 || fstat(*fd, &info) != 0)
+        return t5_fail(err, T5_ERR_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return t5_fail(err, T5_ERR_INPUT, "%s: is a folder, expected a file", path);
+    if (!S_ISREG(info.st_mode))
+        return t5_fail(err, T5_ERR_INPUT, "%s: is not a regular file", path);
+    *size = info.st_size > 0 ? (size_t)info.st_size : 0;
+    return T5_OK;
+}
+
+/* Reads to the end, whatever the size was said to be: a file may grow or shrink meanwhile, and
+ * those of /proc have size 0. */
+static t5_status read_all(const char *path, int fd, size_t size, char **data, size_t *bytes,
+                          t5_error *err) {
+    char *buffer = NULL;
+    size_t cap = 0, n = 0;
+    for (;;) {
+        if (cap - n < 2) { /* one byte to read, one for the NUL */
+            size_t more = cap == 0 ? size + 2 : cap + CHUNK;
+            char *grown = realloc(buffer, more);
+            if (!grown) {
+                free(buffer);
+                return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory for a file of %zu bytes",
+                               path, size);
+            }
+            buffer = grown;
+            cap = more;
+        }
+        ssize_t got = read(fd, buffer + n, cap - n - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            int reason = errno;
+            free(buffer);
+            return t5_fail(err, T5_ERR_IO, "%s: cannot be read: %s", path, strerror(reason));
+        }
+        if (got == 0)
+            break;
+        n += (size_t)got;
+    }
+    buffer[n] = '\0';
+    *data = buffer;
+    *bytes = n;
+    return T5_OK;
+}
+
+t5_status t5_file_read(const char *path, void **data, size_t *bytes, t5_error *err) {
+    int fd = -1;
+    size_t size = 0;
+    char *text = NULL;
+    t5_status status = open_regular(path, &fd, &size, err);
+    if (!status)
+        status = read_all(path, fd, size, &text, bytes, err);
+    if (!status)
+        *data = text;
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+static t5_status make_one(const char *path, t5_error *err) {
+    struct stat info;
+    if (mkdir(path, 0777) == 0)
+        return T5_OK;
+    int reason = errno;
+    /* whatever mkdir says about a folder that is there (it may be EROFS or EACCES) */
+    if (stat(path, &info) == 0) {
+        if (S_ISDIR(info.st_mode))
+            return T5_OK;
+        reason = ENOTDIR;
+    }
+    return t5_fail(err, T5_ERR_IO, "%s: cannot make this folder: %s", path, strerror(reason));
+}
+
+t5_status t5_file_make_folder(const char *path, t5_error *err) {
+    if (!*path)
+        return t5_fail(err, T5_ERR_IO, "the name of a folder is empty");
+    char *part = strdup(path);
+    if (!part)
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory making this folder", path);
+    t5_status status = T5_OK;
+    for (char *slash = part + 1; !status && (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        status = make_one(part, err);
+        *slash = '/';
+    }
+    if (!status)
+        status = make_one(path, err);
+    free(part);
+    return status;
+}
+
+int t5_file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
