@@ -1,7 +1,7 @@
-/* T5: shape, parameters, forward, backward, optimiser step. Talks to the device table only and never
- * communicates. A model has up to five arenas of n_arena floats each on the device: weights (f32
- * master), gradients, Adam's two moments, and with bf16 a bfloat16 copy of the weights. A parameter
- * is a named range of the arenas; names are those of a Hugging Face T5 state dict.
+/* T5: shape, parameters, forward, backward, optimiser step. Talks to the device table only and
+ * never communicates. A model has up to five arenas of n_arena floats each on the device: weights
+ * (f32 master), gradients, Adam's two moments, and with bf16 a bfloat16 copy of the weights. A
+ * parameter is a named range of the arenas; names are those of a Hugging Face T5 state dict.
  *
  * Layer l of a stack: x -> x + drop(o(attn(norm(x)))) [-> cross-attention likewise] -> x + drop(wo(
  * drop(act(wi(norm(x)))))), final norm and dropout, as Transformers' modeling_t5.py has it. */
@@ -20,10 +20,10 @@ typedef struct t5_shape {
 } t5_shape;
 
 typedef struct t5_param {
-    char name[96];       /* "encoder.block.0.layer.0.SelfAttention.q.weight" */
-    int64_t rows, cols;  /* cols 1 for norm weights */
-    int64_t offset;      /* first element in each arena */
-    bool decay;          /* weight decay applies (all but norm weights) */
+    char name[96];      /* "encoder.block.0.layer.0.SelfAttention.q.weight" */
+    int64_t rows, cols; /* cols 1 for norm weights */
+    int64_t offset;     /* first element in each arena */
+    bool decay;         /* weight decay applies (all but norm weights) */
 } t5_param;
 
 /* A model's input: a packed batch in host memory (data/batch.h has the same fields; src/run copies
@@ -49,8 +49,9 @@ typedef enum { T5_ARENA_WEIGHT, T5_ARENA_GRAD, T5_ARENA_M, T5_ARENA_V } t5_arena
 
 typedef struct t5_model t5_model;
 
-/* T5_ERR_INPUT when the shape makes no sense (says which number). Weights are zero. bf16: products in bfloat16,
- * T5_ERR_DEVICE if the device has none. train: false leaves out gradients and moments. */
+/* T5_ERR_INPUT when the shape makes no sense (says which number). Weights are zero. bf16: products
+ * in bfloat16, T5_ERR_DEVICE if the device has none. train: false leaves out gradients and moments.
+ */
 t5_status t5_model_create(t5_device *dev, const t5_shape *shape, bool bf16, bool train,
                           t5_model **model, t5_error *err);
 void t5_model_destroy(t5_model *model);
@@ -71,16 +72,18 @@ t5_status t5_model_read(t5_model *model, t5_arena which, int64_t offset, int64_t
 t5_status t5_model_write(t5_model *model, t5_arena which, int64_t offset, int64_t n,
                          const float *src, t5_error *err);
 
-/* T5's initialisation (Transformers' _init_weights, factor 1): a function of (seed, parameter) only. */
+/* T5's initialisation (Transformers' _init_weights, factor 1): a function of (seed, parameter)
+ * only. */
 t5_status t5_model_init_random(t5_model *model, uint64_t seed, t5_error *err);
 
-/* Dropout rate for training passes, and the key of its random numbers: `step` changes every optimiser
- * step. */
+/* Dropout rate for training passes, and the key of its random numbers: `step` changes every
+ * optimiser step. */
 void t5_model_set_dropout(t5_model *model, float p, uint32_t seed, uint32_t step);
 
-/* One forward and backward pass over a packed batch. Gradients of scale * (sum of the token losses) are added to
- * the gradient arena, or replace it if `first`. The unscaled loss sum is added to the model's
- * device-side accumulator (reset if `first`). Allocates work memory for the largest batch so far. */
+/* One forward and backward pass over a packed batch. Gradients of scale * (sum of the token losses)
+ * are added to the gradient arena, or replace it if `first`. The unscaled loss sum is added to the
+ * model's device-side accumulator (reset if `first`). Allocates work memory for the largest batch
+ * so far. */
 t5_status t5_model_backward(t5_model *model, const t5_input *in, const t5_loss_settings *loss,
                             float scale, bool first, t5_error *err);
 /* Forward only, no dropout: adds to the same accumulator (reset if `first`). logits, if not NULL,
@@ -90,11 +93,12 @@ t5_status t5_model_evaluate(t5_model *model, const t5_input *in, const t5_loss_s
 /* Waits, and returns the accumulated loss sum. */
 t5_status t5_model_loss_sum(t5_model *model, double *sum, t5_error *err);
 
-/* Clips by the global norm of the gradient arena and applies AdamW. *grad_norm (before clipping, may
- * be NULL) costs a synchronisation. */
+/* Clips by the global norm of the gradient arena and applies AdamW. *grad_norm (before clipping,
+ * may be NULL) costs a synchronisation. */
 t5_status t5_model_update(t5_model *model, const t5_optim *optim, double *grad_norm, t5_error *err);
 
-/* Bytes that weights, gradients and moments need, and the activations that a training pass saves. */
+/* Bytes that weights, gradients and moments need, and the activations that a training pass saves.
+ */
 typedef struct t5_memory_need {
     size_t arenas, activations, work;
 } t5_memory_need;

@@ -1,0 +1,157 @@
+#include "model/internal.h"
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ALIGN = 16 };
+
+/* Adds parameters one behind the other; without an array of them it only counts. */
+typedef struct builder {
+    t5_param *param;
+    float *init_std;
+    int n_params;
+    int64_t n;
+} builder;
+
+/* init_std 0: a norm weight, which starts as 1 and does not decay. Returns the offset. */
+static int64_t add(builder *b, const char *name, int64_t rows, int64_t cols, double init_std) {
+    int64_t offset = b->n;
+    if (b->param) {
+        t5_param *p = &b->param[b->n_params];
+        *p = (t5_param){.rows = rows, .cols = cols, .offset = offset, .decay = init_std > 0};
+        int length = snprintf(p->name, sizeof p->name, "%s", name);
+        assert(length < (int)sizeof p->name);
+        (void)length;
+        b->init_std[b->n_params] = (float)init_std;
+    }
+    b->n_params++;
+    b->n += (rows * cols + ALIGN - 1) / ALIGN * ALIGN;
+    return offset;
+}
+
+/* A parameter of layer `sub` of block `block`. */
+static int64_t add_in(builder *b, int s, int block, int sub, const char *what, int64_t rows,
+                      int64_t cols, double init_std) {
+    char name[128];
+    snprintf(name, sizeof name, "%s.block.%d.layer.%d.%s.weight",
+             s == T5_ENCODER ? "encoder" : "decoder", block, sub, what);
+    return add(b, name, rows, cols, init_std);
+}
+
+/* Standard deviations: _init_weights of Transformers' modeling_t5.py with factor 1. */
+typedef struct attention_names {
+    const char *q, *k, *v, *o;
+} attention_names;
+
+static void add_attention(builder *b, const t5_shape *shape, int s, int l, int sub,
+                          const attention_names *names, int64_t *q, int64_t *k, int64_t *o) {
+    int64_t d = shape->d_model, inner = t5_inner(shape);
+    double input = 1 / sqrt((double)d);
+    *o = add_in(b, s, l, sub, names->o, d, inner, 1 / sqrt((double)inner));
+    *q = add_in(b, s, l, sub, names->q, inner, d, 1 / sqrt((double)d * shape->d_kv));
+    *k = add_in(b, s, l, sub, names->k, inner, d, input);
+    add_in(b, s, l, sub, names->v, inner, d, input);
+}
+
+static void add_block(builder *b, const t5_shape *shape, int s, int l, t5_block *block) {
+    static const attention_names self = {"SelfAttention.q", "SelfAttention.k", "SelfAttention.v",
+                                         "SelfAttention.o"};
+    static const attention_names cross = {"EncDecAttention.q", "EncDecAttention.k",
+                                          "EncDecAttention.v", "EncDecAttention.o"};
+    int64_t d = shape->d_model, ff = shape->d_ff;
+    double input = 1 / sqrt((double)d);
+    int sub = s == T5_ENCODER ? 1 : 2;
+    block->ff_out = add_in(b, s, l, sub, "DenseReluDense.wo", d, ff, 1 / sqrt((double)ff));
+    if (shape->act == T5_ACTIVATION_GATED_GELU) {
+        block->ff_in = add_in(b, s, l, sub, "DenseReluDense.wi_0", ff, d, input);
+        add_in(b, s, l, sub, "DenseReluDense.wi_1", ff, d, input);
+    } else {
+        block->ff_in = add_in(b, s, l, sub, "DenseReluDense.wi", ff, d, input);
+    }
+    int64_t k;
+    if (s == T5_DECODER)
+        add_attention(b, shape, s, l, 1, &cross, &block->cross_q, &block->cross_kv,
+                      &block->cross_o);
+    add_attention(b, shape, s, l, 0, &self, &block->self_qkv, &k, &block->self_o);
+}
+
+static void add_norms(builder *b, const t5_shape *shape, int s, int layers, t5_stack *stack) {
+    int64_t d = shape->d_model;
+    stack->final_norm = add(
+        b, s == T5_ENCODER ? "encoder.final_layer_norm.weight" : "decoder.final_layer_norm.weight",
+        d, 1, 0);
+    for (int l = layers - 1; l >= 0; l--) {
+        t5_block unused, *block = stack->block ? &stack->block[l] : &unused;
+        block->ff_norm = add_in(b, s, l, s == T5_ENCODER ? 1 : 2, "layer_norm", d, 1, 0);
+        if (s == T5_DECODER)
+            block->cross_norm = add_in(b, s, l, 1, "layer_norm", d, 1, 0);
+        block->self_norm = add_in(b, s, l, 0, "layer_norm", d, 1, 0);
+    }
+}
+
+static void build(builder *b, const t5_shape *shape, t5_layout *layout) {
+    const int layers[T5_STACKS] = {shape->enc_layers, shape->dec_layers};
+    int64_t d = shape->d_model;
+    if (!shape->tied)
+        layout->lm_head = add(b, "lm_head.weight", shape->vocab, d, 1);
+    for (int s = T5_DECODER; s >= T5_ENCODER; s--)
+        for (int l = layers[s] - 1; l >= 0; l--) {
+            t5_block unused, *blocks = layout->stack[s].block;
+            add_block(b, shape, s, l, blocks ? &blocks[l] : &unused);
+        }
+    /* A tied embedding's gradient is first written by the output projection, then added to. */
+    layout->n_products = b->n;
+    layout->shared = add(b, "shared.weight", shape->vocab, d, 1);
+    if (shape->tied) {
+        layout->lm_head = layout->shared;
+        layout->n_products = b->n;
+    }
+    for (int s = T5_DECODER; s >= T5_ENCODER; s--)
+        layout->stack[s].bias_table = add_in(b, s, 0, 0, "SelfAttention.relative_attention_bias",
+                                             shape->buckets, shape->heads, 1 / sqrt((double)d));
+    layout->n_decay = b->n;
+    for (int s = T5_DECODER; s >= T5_ENCODER; s--)
+        add_norms(b, shape, s, layers[s], &layout->stack[s]);
+    layout->n = b->n;
+    layout->n_params = b->n_params;
+}
+
+int64_t t5_layout_size(const t5_shape *shape) {
+    builder b = {0};
+    t5_layout layout = {0};
+    build(&b, shape, &layout);
+    return layout.n;
+}
+
+t5_status t5_layout_create(const t5_shape *shape, t5_layout *layout, t5_error *err) {
+    builder b = {0};
+    *layout = (t5_layout){0};
+    build(&b, shape, layout); /* counts */
+    layout->param = calloc((size_t)b.n_params, sizeof *layout->param);
+    layout->init_std = calloc((size_t)b.n_params, sizeof *layout->init_std);
+    layout->stack[T5_ENCODER].n_layers = shape->enc_layers;
+    layout->stack[T5_DECODER].n_layers = shape->dec_layers;
+    bool complete = layout->param && layout->init_std;
+    for (int s = 0; s < T5_STACKS; s++) {
+        t5_stack *stack = &layout->stack[s];
+        stack->block = calloc((size_t)stack->n_layers, sizeof *stack->block);
+        complete = complete && stack->block;
+    }
+    if (!complete) {
+        t5_layout_free(layout);
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for the table of %d parameters",
+                       b.n_params);
+    }
+    b = (builder){.param = layout->param, .init_std = layout->init_std};
+    build(&b, shape, layout);
+    return T5_OK;
+}
+
+void t5_layout_free(t5_layout *layout) {
+    free(layout->param);
+    free(layout->init_std);
+    for (int s = 0; s < T5_STACKS; s++)
+        free(layout->stack[s].block);
+    *layout = (t5_layout){0};
+}
