@@ -2,8 +2,8 @@
  *
  * An instance (t5_device) is one stream of work. Operations are queued in order and may run later;
  * none returns a status: the first failure sticks to the device and t5_device_sync (or any to_host)
- * reports it; operations queued after it do nothing. Arguments are checked by assert only: the model
- * is the one caller. Same inputs, same thread count: same bits, on every run.
+ * reports it; operations queued after it do nothing. Arguments are checked by assert only: the
+ * model is the one caller. Same inputs, same thread count: same bits, on every run.
  *
  * Layout: row-major; (n, d) is n rows of d elements, rows ld elements apart. A packed tensor of
  * sequences has total_tokens rows; sequence s is rows start[s] .. start[s+1]-1.
@@ -20,7 +20,9 @@
 #include <stdint.h>
 
 typedef enum { T5_F32, T5_BF16 } t5_dtype;
-static inline size_t t5_dtype_size(t5_dtype t) { return t == T5_F32 ? 4 : 2; }
+static inline size_t t5_dtype_size(t5_dtype t) {
+    return t == T5_F32 ? 4 : 2;
+}
 
 typedef struct t5_device t5_device;
 
@@ -32,9 +34,10 @@ typedef struct t5_mat {
 } t5_mat;
 
 /* Dropout of rate p with kept values scaled by 1/(1-p). Element (token t, feature j) is dropped iff
- * the uniform number of Philox counter {site, tok[2t], tok[2t+1], j/4}, key {seed, step}, word j%4, is
- * below p (compared as u32 < (uint32_t)(p * 2^32)). tok: per token its row number and its position in the row. For
- * attention probabilities j = head * 65536 + key position. p == 0: no dropout, nothing else is read. */
+ * the uniform number of Philox counter {site, tok[2t], tok[2t+1], j/4}, key {seed, step}, word j%4,
+ * is below p (compared as u32 < (uint32_t)(p * 2^32)). tok: per token its row number and its
+ * position in the row. For attention probabilities j = head * 65536 + key position. p == 0: no
+ * dropout, nothing else is read. */
 typedef struct t5_dropout {
     float p;
     uint32_t seed, step, site;
@@ -42,33 +45,33 @@ typedef struct t5_dropout {
 } t5_dropout;
 
 typedef struct t5_attention {
-    int n_seq, heads, d_kv;    /* inner width = heads * d_kv */
-    int n_q, max_q, max_k;     /* query tokens in all; longest sequences */
-    const int32_t *d_q_start;  /* (n_seq + 1) first query row of each sequence, n_q last */
-    const int32_t *d_k_start;  /* (n_seq) first key row of each sequence */
-    const int32_t *d_k_len;    /* (n_seq) number of its keys */
-    int q_offset;              /* position of each sequence's first query in its sequence (decoding) */
-    bool causal;               /* query at position i sees keys at positions <= i */
-    t5_mat q, k, v;            /* compute; (rows, inner); may be column slices of one matrix */
+    int n_seq, heads, d_kv;   /* inner width = heads * d_kv */
+    int n_q, max_q, max_k;    /* query tokens in all; longest sequences */
+    const int32_t *d_q_start; /* (n_seq + 1) first query row of each sequence, n_q last */
+    const int32_t *d_k_start; /* (n_seq) first key row of each sequence */
+    const int32_t *d_k_len;   /* (n_seq) number of its keys */
+    int q_offset;   /* position of each sequence's first query in its sequence (decoding) */
+    bool causal;    /* query at position i sees keys at positions <= i */
+    t5_mat q, k, v; /* compute; (rows, inner); may be column slices of one matrix */
     const float *d_bias_table; /* (buckets, heads) f32, or NULL: none (cross-attention) */
     int buckets, max_distance; /* relative position buckets, bidirectional unless causal_buckets */
-    bool causal_buckets;       /* decoder buckets (the decoding step is not `causal` but has these) */
-    t5_dropout drop;           /* of the probabilities */
+    bool causal_buckets; /* decoder buckets (the decoding step is not `causal` but has these) */
+    t5_dropout drop;     /* of the probabilities */
 } t5_attention;
 
 typedef enum { T5_ACTIVATION_RELU, T5_ACTIVATION_GATED_GELU } t5_activation_kind;
 
 typedef struct t5_loss_args {
     int64_t n, vocab;
-    t5_mat logits;         /* (n, vocab) f32 */
+    t5_mat logits;          /* (n, vocab) f32 */
     const int32_t *d_label; /* (n) */
     bool focal;
-    float smoothing;       /* cross entropy: (1-e)*nll + e*mean_v(-log p_v) */
-    float gamma, alpha;    /* focal: -alpha (1-p)^gamma log p; gradient through p */
-    float scale;           /* multiplies the gradient only: 1 / target tokens of the global batch */
-    double *d_sum;         /* += the unscaled sum of the n losses (never reset here) */
-    t5_mat dlogits;        /* (n, vocab) compute, or p == NULL: no gradient. May be the logits
-                              buffer itself, when it is f32 */
+    float smoothing;    /* cross entropy: (1-e)*nll + e*mean_v(-log p_v) */
+    float gamma, alpha; /* focal: -alpha (1-p)^gamma log p; gradient through p */
+    float scale;        /* multiplies the gradient only: 1 / target tokens of the global batch */
+    double *d_sum;      /* += the unscaled sum of the n losses (never reset here) */
+    t5_mat dlogits;     /* (n, vocab) compute, or p == NULL: no gradient. May be the logits
+                           buffer itself, when it is f32 */
 } t5_loss_args;
 
 typedef struct t5_adamw_args {
@@ -78,16 +81,16 @@ typedef struct t5_adamw_args {
     void *d_copy; /* bfloat16 (n), or NULL */
     float lr, beta1, beta2, eps, weight_decay;
     float correction1, correction2; /* 1 - beta^step */
-    float clip_norm;                /* 0: off; else grad *= min(1, clip_norm / (sqrt(*d_norm2) + 1e-6)) */
-    const double *d_norm2;          /* squared norm of the whole gradient */
+    float clip_norm;       /* 0: off; else grad *= min(1, clip_norm / (sqrt(*d_norm2) + 1e-6)) */
+    const double *d_norm2; /* squared norm of the whole gradient */
 } t5_adamw_args;
 
 typedef struct t5_topk_args {
     int64_t n, vocab;
-    t5_mat logits;           /* (n, vocab) f32; overwritten */
-    bool log_softmax;        /* first turn the logits into log-probabilities (beam search) */
-    float penalty;           /* repetition penalty, 1: off: each value v of a token of the row's history
-                                becomes v < 0 ? v * penalty : v / penalty (Keskar et al. 2019) */
+    t5_mat logits;    /* (n, vocab) f32; overwritten */
+    bool log_softmax; /* first turn the logits into log-probabilities (beam search) */
+    float penalty;    /* repetition penalty, 1: off: each value v of a token of the row's history
+                         becomes v < 0 ? v * penalty : v / penalty (Keskar et al. 2019) */
     const int32_t *d_history; /* (n, history_ld) tokens so far, start token included */
     int history_len, history_ld;
     const uint8_t *d_allowed; /* (vocab) 0: never; or NULL: all. Applied after the penalty */
@@ -108,7 +111,8 @@ typedef struct t5_device_ops {
     t5_status (*to_host)(t5_device *dev, void *dst, const void *d_src, size_t bytes, t5_error *err);
     void (*copy)(t5_device *dev, void *d_dst, const void *d_src, size_t bytes);
     void (*zero)(t5_device *dev, void *d_dst, size_t bytes);
-    t5_status (*sync)(t5_device *dev, t5_error *err); /* waits; reports and clears the sticky error */
+    t5_status (*sync)(t5_device *dev,
+                      t5_error *err); /* waits; reports and clears the sticky error */
 
     /* --- dense --- */
     /* C = alpha * op(A) op(B) + beta * C; op transposes if ta / tb. C is (m, n), f32 or compute;
@@ -137,8 +141,8 @@ typedef struct t5_device_ops {
      * dw += sum_t ..., dx = (accumulate ? dx : 0) + d/dx_out, dy = dropout'(dx) (dy.p NULL: not).
      * x is x_out of the forward, dx f32, dy compute. */
     void (*norm_backward)(t5_device *dev, t5_mat x, const float *d_w, const float *d_rstd,
-                          t5_mat dout, t5_dropout out_drop, bool accumulate, t5_mat dx,
-                          float *d_dw, t5_mat dy, t5_dropout drop);
+                          t5_mat dout, t5_dropout out_drop, bool accumulate, t5_mat dx, float *d_dw,
+                          t5_mat dy, t5_dropout drop);
 
     /* --- feed forward --- */
     /* relu: out (n, ff) = dropout(max(in, 0)), in may be out.
@@ -179,15 +183,16 @@ typedef struct t5_device_ops {
 
 struct t5_device {
     const t5_device_ops *ops;
-    bool has_bf16;    /* bfloat16 products in hardware */
-    char info[128];   /* "CPU, oneDNN 2.6.3, avx512_core_bf16, 2 threads" */
+    bool has_bf16;          /* bfloat16 products in hardware */
+    char info[128];         /* "CPU, oneDNN 2.6.3, avx512_core_bf16, 2 threads" */
     size_t allocated, peak; /* bytes of alloc */
 };
 
 /* The CPU backend on oneDNN. threads >= 1 OpenMP threads for every operation of this device. */
 t5_status t5_device_open_cpu(int threads, t5_device **dev, t5_error *err);
 static inline void t5_device_close(t5_device *dev) {
-    if (dev) dev->ops->destroy(dev);
+    if (dev)
+        dev->ops->destroy(dev);
 }
 
 /* Bucket of relative position (key position - query position), T5's formula (Raffel et al. 2019;

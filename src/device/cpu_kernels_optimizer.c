@@ -1,0 +1,49 @@
+/* AdamW, sums of squares and the cast to bfloat16: as fast as memory delivers. */
+#include "device/cpu_kernels_names.h"
+
+void K(cast)(const void *args, int64_t first, int64_t last) {
+    const t5_cast_args *a = args;
+    T5_SIMD
+    for (int64_t i = first; i < last; i++)
+        a->dst[i] = t5_bf16_of(a->src[i]);
+}
+
+void K(sum_squares)(const void *args, int64_t first, int64_t last) {
+    const t5_sum_squares_args *a = args;
+    const float *x = a->x;
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = first; i < last; i++)
+        sum += (double)x[i] * (double)x[i];
+    a->part[first / T5_SUM_FLOATS] = sum;
+}
+
+void K(adamw)(const void *args, int64_t first, int64_t last) {
+    const t5_adamw_args *a = args;
+    float *p = a->d_param, *m = a->d_m, *v = a->d_v;
+    const float *g = a->d_grad;
+    double clip = 1.0;
+    if (a->clip_norm > 0.0f) {
+        clip = (double)a->clip_norm / (sqrt(*a->d_norm2) + 1e-6);
+        if (clip > 1.0)
+            clip = 1.0;
+    }
+    float factor = (float)clip, decay = 1.0f - a->lr * a->weight_decay, eps = a->eps;
+    float beta1 = a->beta1, beta2 = a->beta2, rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
+    float step = a->lr / a->correction1, root = 1.0f / sqrtf(a->correction2);
+    T5_SIMD
+    for (int64_t i = first; i < last; i++) {
+        float grad = g[i] * factor;
+        float m1 = beta1 * m[i] + rest1 * grad;
+        float v1 = beta2 * v[i] + rest2 * grad * grad;
+        m[i] = m1;
+        v[i] = v1;
+        p[i] = p[i] * decay - step * m1 / (sqrtf(v1) * root + eps);
+    }
+    if (!a->d_copy)
+        return;
+    uint16_t *copy = a->d_copy;
+    T5_SIMD
+    for (int64_t i = first; i < last; i++)
+        copy[i] = t5_bf16_of(p[i]);
+}
