@@ -1,8 +1,8 @@
 #include "model/internal.h"
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { ALIGN = 16 };
 
@@ -14,15 +14,14 @@ typedef struct builder {
     int64_t n;
 } builder;
 
-/* init_std 0: a norm weight, which starts as 1 and does not decay. Returns the offset. */
+/* name fits a t5_param's. init_std 0: a norm weight, which starts as 1 and does not decay. Returns
+ * the offset. */
 static int64_t add(builder *b, const char *name, int64_t rows, int64_t cols, double init_std) {
     int64_t offset = b->n;
     if (b->param) {
         t5_param *p = &b->param[b->n_params];
         *p = (t5_param){.rows = rows, .cols = cols, .offset = offset, .decay = init_std > 0};
-        int length = snprintf(p->name, sizeof p->name, "%s", name);
-        assert(length < (int)sizeof p->name);
-        (void)length;
+        memcpy(p->name, name, strlen(name) + 1);
         b->init_std[b->n_params] = (float)init_std;
     }
     b->n_params++;
@@ -33,7 +32,7 @@ static int64_t add(builder *b, const char *name, int64_t rows, int64_t cols, dou
 /* A parameter of layer `sub` of block `block`. */
 static int64_t add_in(builder *b, int s, int block, int sub, const char *what, int64_t rows,
                       int64_t cols, double init_std) {
-    char name[128];
+    char name[sizeof((t5_param *)NULL)->name];
     snprintf(name, sizeof name, "%s.block.%d.layer.%d.%s.weight",
              s == T5_ENCODER ? "encoder" : "decoder", block, sub, what);
     return add(b, name, rows, cols, init_std);
