@@ -1,6 +1,7 @@
 /* The configuration: one validated struct, read from a libconfig file plus --set overrides.
- * docs/config.md lists every key; tests/test_config.c holds that page against the table in config.c.
- * Errors (T5_ERR_INPUT) name file, line, key, what was found and what is allowed. */
+ * docs/config.md lists every key; tests/base/test_config_keys.c holds that page against the table
+ * in config_keys.c. Errors (T5_ERR_INPUT) name file, line, key, what was found and what is allowed.
+ */
 #ifndef T5_BASE_CONFIG_H
 #define T5_BASE_CONFIG_H
 #include "base/status.h"
@@ -14,8 +15,8 @@ typedef enum { T5_DECODE_GREEDY, T5_DECODE_BEAM, T5_DECODE_SAMPLE } t5_decode_ki
 typedef enum { T5_ACT_RELU, T5_ACT_GATED_GELU } t5_act_kind;
 typedef enum { T5_SPECULATE_NONE, T5_SPECULATE_IDLE, T5_SPECULATE_ALL } t5_speculate;
 
-/* What makes the loss of a trial. label_smoothing belongs to cross entropy, gamma and alpha to focal
- * loss; the other kind's are 0, 0 and 1. */
+/* What makes the loss of a trial. label_smoothing belongs to cross entropy, gamma and alpha to
+ * focal loss; the other kind's are 0, 0 and 1. */
 typedef struct t5_loss_spec {
     t5_loss_kind kind;
     double label_smoothing; /* e in (1-e)*nll + e*mean over the vocabulary of -log p; [0, 1) */
@@ -117,14 +118,18 @@ typedef struct t5_config {
 
 /* Reads and validates. `sets` holds n_sets strings "PATH=VALUE" (VALUE in libconfig syntax, bare
  * words are taken as strings), applied over the file. The result is freed by t5_config_destroy. */
-t5_status t5_config_read(const char *file, const char *const *sets, int n_sets,
-                         const char *output, t5_config **config, t5_error *err);
+t5_status t5_config_read(const char *file, const char *const *sets, int n_sets, const char *output,
+                         t5_config **config, t5_error *err);
 void t5_config_destroy(t5_config *config);
 
-/* For documentation and tests: the table of keys. Returns the number of keys; key i's path, type,
- * default and one-line meaning. */
+/* For documentation and tests: the table of keys. Returns the number of keys. Paths inside a list
+ * are written with "[]": plan[].name. `fallback` is the default in libconfig syntax, or a remark in
+ * parentheses: (required), (none), (preset), ... `allowed` is an interval "[0, 1)", alternatives
+ * "\"a\" | \"b\"" or a remark. The first five are for people; the last three are the reader's. */
 typedef struct t5_config_key {
     const char *path, *type, *fallback, *allowed, *meaning;
+    int kind;
+    size_t offset, count_offset; /* of the value, and of a list's length */
 } t5_config_key;
 int t5_config_keys(const t5_config_key **keys);
 
