@@ -12,12 +12,18 @@ typedef struct builder {
     float *init_std;
     int n_params;
     int64_t n;
+    bool joined; /* the next parameter is part of the same product as the one before */
 } builder;
+
+static int64_t align(builder *b) {
+    b->n = (b->n + ALIGN - 1) / ALIGN * ALIGN;
+    return b->n;
+}
 
 /* name fits a t5_param's. init_std 0: a norm weight, which starts as 1 and does not decay. Returns
  * the offset. */
 static int64_t add(builder *b, const char *name, int64_t rows, int64_t cols, double init_std) {
-    int64_t offset = b->n;
+    int64_t offset = b->joined ? b->n : align(b);
     if (b->param) {
         t5_param *p = &b->param[b->n_params];
         *p = (t5_param){.rows = rows, .cols = cols, .offset = offset, .decay = init_std > 0};
@@ -25,7 +31,7 @@ static int64_t add(builder *b, const char *name, int64_t rows, int64_t cols, dou
         b->init_std[b->n_params] = (float)init_std;
     }
     b->n_params++;
-    b->n += (rows * cols + ALIGN - 1) / ALIGN * ALIGN;
+    b->n += rows * cols;
     return offset;
 }
 
@@ -38,41 +44,43 @@ static int64_t add_in(builder *b, int s, int block, int sub, const char *what, i
     return add(b, name, rows, cols, init_std);
 }
 
-/* Standard deviations: _init_weights of Transformers' modeling_t5.py with factor 1. */
-typedef struct attention_names {
-    const char *q, *k, *v, *o;
-} attention_names;
-
-static void add_attention(builder *b, const t5_shape *shape, int s, int l, int sub,
-                          const attention_names *names, int64_t *q, int64_t *k, int64_t *o) {
+/* Standard deviations: _init_weights of Transformers' modeling_t5.py with factor 1. q is either
+ * joined to k and v (self-attention) or not. Returns the offset of q; *k may be needed, too. */
+static int64_t add_attention(builder *b, const t5_shape *shape, int s, int l, bool cross,
+                             int64_t *k, int64_t *o) {
+    static const char *const names[2][4] = {
+        {"SelfAttention.q", "SelfAttention.k", "SelfAttention.v", "SelfAttention.o"},
+        {"EncDecAttention.q", "EncDecAttention.k", "EncDecAttention.v", "EncDecAttention.o"}};
+    const char *const *name = names[cross];
     int64_t d = shape->d_model, inner = t5_inner(shape);
     double input = 1 / sqrt((double)d);
-    *o = add_in(b, s, l, sub, names->o, d, inner, 1 / sqrt((double)inner));
-    *q = add_in(b, s, l, sub, names->q, inner, d, 1 / sqrt((double)d * shape->d_kv));
-    *k = add_in(b, s, l, sub, names->k, inner, d, input);
-    add_in(b, s, l, sub, names->v, inner, d, input);
+    *o = add_in(b, s, l, cross, name[3], d, inner, 1 / sqrt((double)inner));
+    int64_t q = add_in(b, s, l, cross, name[0], inner, d, 1 / sqrt((double)d * shape->d_kv));
+    b->joined = !cross;
+    *k = add_in(b, s, l, cross, name[1], inner, d, input);
+    b->joined = true;
+    add_in(b, s, l, cross, name[2], inner, d, input);
+    b->joined = false;
+    return q;
 }
 
 static void add_block(builder *b, const t5_shape *shape, int s, int l, t5_block *block) {
-    static const attention_names self = {"SelfAttention.q", "SelfAttention.k", "SelfAttention.v",
-                                         "SelfAttention.o"};
-    static const attention_names cross = {"EncDecAttention.q", "EncDecAttention.k",
-                                          "EncDecAttention.v", "EncDecAttention.o"};
     int64_t d = shape->d_model, ff = shape->d_ff;
     double input = 1 / sqrt((double)d);
     int sub = s == T5_ENCODER ? 1 : 2;
     block->ff_out = add_in(b, s, l, sub, "DenseReluDense.wo", d, ff, 1 / sqrt((double)ff));
     if (shape->act == T5_ACTIVATION_GATED_GELU) {
         block->ff_in = add_in(b, s, l, sub, "DenseReluDense.wi_0", ff, d, input);
+        b->joined = true;
         add_in(b, s, l, sub, "DenseReluDense.wi_1", ff, d, input);
+        b->joined = false;
     } else {
         block->ff_in = add_in(b, s, l, sub, "DenseReluDense.wi", ff, d, input);
     }
-    int64_t k;
+    int64_t self_k;
     if (s == T5_DECODER)
-        add_attention(b, shape, s, l, 1, &cross, &block->cross_q, &block->cross_kv,
-                      &block->cross_o);
-    add_attention(b, shape, s, l, 0, &self, &block->self_qkv, &k, &block->self_o);
+        block->cross_q = add_attention(b, shape, s, l, true, &block->cross_kv, &block->cross_o);
+    block->self_qkv = add_attention(b, shape, s, l, false, &self_k, &block->self_o);
 }
 
 static void add_norms(builder *b, const t5_shape *shape, int s, int layers, t5_stack *stack) {
@@ -100,19 +108,19 @@ static void build(builder *b, const t5_shape *shape, t5_layout *layout) {
             add_block(b, shape, s, l, blocks ? &blocks[l] : &unused);
         }
     /* A tied embedding's gradient is first written by the output projection, then added to. */
-    layout->n_products = b->n;
+    layout->n_products = align(b);
     layout->shared = add(b, "shared.weight", shape->vocab, d, 1);
     if (shape->tied) {
         layout->lm_head = layout->shared;
-        layout->n_products = b->n;
+        layout->n_products = align(b);
     }
     for (int s = T5_DECODER; s >= T5_ENCODER; s--)
         layout->stack[s].bias_table = add_in(b, s, 0, 0, "SelfAttention.relative_attention_bias",
                                              shape->buckets, shape->heads, 1 / sqrt((double)d));
-    layout->n_decay = b->n;
+    layout->n_decay = align(b);
     for (int s = T5_DECODER; s >= T5_ENCODER; s--)
         add_norms(b, shape, s, layers[s], &layout->stack[s]);
-    layout->n = b->n;
+    layout->n = align(b);
     layout->n_params = b->n_params;
 }
 

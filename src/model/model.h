@@ -60,7 +60,7 @@ t5_device *t5_model_device(const t5_model *model);
 
 int t5_model_n_params(const t5_model *model);
 const t5_param *t5_model_param(const t5_model *model, int i);
-int64_t t5_model_n_arena(const t5_model *model); /* elements; parameters start at multiples of 16 */
+int64_t t5_model_n_arena(const t5_model *model); /* elements, a multiple of 16 */
 /* Device address of an arena (NULL if left out); the gradient arena has T5_GRAD_EXTRA floats
  * behind its n_arena, for sums that ride along in the all-reduce. */
 enum { T5_GRAD_EXTRA = 16 };
