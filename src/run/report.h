@@ -7,12 +7,12 @@
 
 typedef struct t5_trial_summary {
     char name[128];
-    char status[24]; /* completed | failed | stopped | skipped | pending */
+    char status[24];  /* completed | failed | stopped | skipped | pending */
     char reason[512]; /* why failed, "" otherwise */
     t5_trial_spec spec;
-    bool has_test;    /* test metrics are there */
-    bool speculative; /* ran before, or without, the tree reaching it */
-    int decision;     /* 1 improved, 0 not improved, -1 none */
+    bool has_test;           /* test metrics are there */
+    bool speculative;        /* ran before, or without, the tree reaching it */
+    int decision;            /* 1 improved, 0 not improved, -1 none */
     int improved, otherwise; /* numbers of the next trials, -1: none */
     int64_t rows_train, rows_val, rows_test;
     int best_epoch, epochs;
@@ -26,7 +26,7 @@ typedef struct t5_trial_summary {
 typedef struct t5_report {
     int n;
     const t5_trial_summary *trials;
-    int baseline; /* number of the trial, -1 */
+    int baseline;                   /* number of the trial, -1 */
     const double *baseline_figures; /* T5_N_FIGURES, NaN: none; may be NULL */
     const double *goals;            /* T5_N_FIGURES, NaN: none */
     const char *decide_by;
