@@ -1,0 +1,37 @@
+/* The decoder one token at a time, for a set of live sequences that shrinks, grows and is reordered
+ * between steps. Keys and values of the tokens so far are cached; those of the encoder's output are
+ * computed once and shared by all sequences of a row. Used by generate.c; works in the model's
+ * memory only while it is opened (the encoder pass), has its own otherwise. */
+#ifndef T5_MODEL_DECODE_H
+#define T5_MODEL_DECODE_H
+#include "model/internal.h"
+
+typedef struct t5_decoder t5_decoder;
+
+typedef struct t5_decode_settings {
+    int width;              /* most sequences of one row */
+    int max_length;         /* most steps */
+    int k;                  /* candidates wanted of each sequence */
+    bool log_softmax;       /* values are log-probabilities */
+    float penalty;          /* repetition penalty, 1: off */
+    const uint8_t *allowed; /* (vocab) host, or NULL */
+} t5_decode_settings;
+
+/* Encodes the rows of `in`. One live sequence a row, holding the start token. */
+t5_status t5_decoder_open(t5_model *model, const t5_input *in, const t5_decode_settings *settings,
+                          t5_decoder **decoder, t5_error *err);
+void t5_decoder_close(t5_decoder *d);
+
+/* Feeds the last token of every live sequence and waits. value and id (live, k): the candidates for
+ * the next token, see t5_topk_args; they belong to the decoder, until the next call. */
+t5_status t5_decoder_step(t5_decoder *d, const float **value, const int32_t **id, t5_error *err);
+/* The live set of the next step: sequence i goes on from live sequence parent[i] with token[i].
+ * n <= rows * width. */
+void t5_decoder_advance(t5_decoder *d, int n, const int *parent, const int32_t *token);
+
+/* (live, max_length) the sequences' tokens, start token first, of which position + 1 are there. */
+const int32_t *t5_decoder_history(const t5_decoder *d);
+int t5_decoder_live(const t5_decoder *d);
+int t5_decoder_row(const t5_decoder *d, int i); /* of live sequence i: its row of `in` */
+
+#endif
