@@ -53,7 +53,9 @@ static hid_t utf8_text_type(void) {
 
 static hid_t open_in_memory(const char *path, bool existing) {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), create = ordered_plist(H5P_FILE_CREATE), file = -1;
-    if (access >= 0 && create >= 0 && H5Pset_fapl_core(access, GROWTH, false) >= 0)
+    /* no lock: file systems without locks would refuse, and a rename needs none */
+    if (access >= 0 && create >= 0 && H5Pset_fapl_core(access, GROWTH, false) >= 0 &&
+        H5Pset_file_locking(access, false, true) >= 0)
         file = existing ? H5Fopen(path, H5F_ACC_RDWR, access)
                         : H5Fcreate(path, H5F_ACC_TRUNC, create, access);
     if (access >= 0)

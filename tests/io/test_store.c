@@ -70,6 +70,26 @@ static hid_t text_type(void) {
     return t;
 }
 
+static t5_status write_bytes(const char *path, int64_t rows, t5_error *err) {
+    t5_store *s = NULL;
+    t5_status status = t5_store_create(path, &s, err);
+    if (status != T5_OK)
+        return status;
+    double *values = calloc((size_t)rows, sizeof *values);
+    if (!values)
+        abort();
+    const t5_column c = {"value", T5_COLUMN_DOUBLE, values};
+    t5_store_table(s, "/table", &c, 1, rows);
+    free(values);
+    return t5_store_commit(s, err);
+}
+
+static off_t size_of(const char *path) {
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    return st.st_size;
+}
+
 /* ---------------------------------------------------------------- bad input */
 
 static void test_folder_missing(void **state) {
@@ -165,21 +185,35 @@ static void test_abandoned(void **state) {
     assert_int_equal(count_files(*state), 0);
 }
 
-/* ---------------------------------------------------------------- a full disk */
-
-static t5_status write_bytes(const char *path, int64_t rows, t5_error *err) {
+/* What cannot be modified stays as it is. */
+static void test_modify_bad(void **state) {
+    static const char text[] = "not HDF5";
+    char path[256];
+    t5_error err = {0};
     t5_store *s = NULL;
-    t5_status status = t5_store_create(path, &s, err);
-    if (status != T5_OK)
-        return status;
-    double *values = calloc((size_t)rows, sizeof *values);
-    if (!values)
-        abort();
-    const t5_column c = {"value", T5_COLUMN_DOUBLE, values};
-    t5_store_table(s, "/table", &c, 1, rows);
-    free(values);
-    return t5_store_commit(s, err);
+    in_folder(state, "x.h5", path);
+    assert_int_equal(t5_store_modify(path, &s, &err), T5_ERR_IO);
+    assert_null(s);
+    assert_non_null(strstr(err.text, path));
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    err = (t5_error){0};
+    assert_int_equal(t5_store_modify(path, &s, &err), T5_ERR_IO);
+    assert_null(s);
+    assert_int_equal(size_of(path), sizeof text - 1);
+    err = (t5_error){0};
+    assert_int_equal(write_bytes(path, 1000, &err), T5_OK);
+    assert_int_equal(truncate(path, size_of(path) / 2), 0);
+    off_t cut = size_of(path);
+    err = (t5_error){0};
+    assert_int_equal(t5_store_modify(path, &s, &err), T5_ERR_IO);
+    assert_int_equal(size_of(path), cut);
+    assert_int_equal(count_files(*state), 1);
 }
+
+/* ---------------------------------------------------------------- a full disk */
 
 /* In a child, since a limit on the file size cannot be taken back by everybody. */
 static int child_meets_limit(const char *path) {
@@ -190,12 +224,6 @@ static int child_meets_limit(const char *path) {
     if (write_bytes(path, 2000, &err) != T5_ERR_IO)
         return 2;
     return strstr(err.text, "File too large") ? 0 : 3;
-}
-
-static off_t size_of(const char *path) {
-    struct stat st;
-    assert_int_equal(stat(path, &st), 0);
-    return st.st_size;
 }
 
 static void test_disk_full(void **state) {
@@ -379,6 +407,55 @@ static void test_attributes(void **state) {
     H5Fclose(f);
 }
 
+/* One attribute of a finished file changes, a missing one is added, the rest stays. */
+static void test_modify(void **state) {
+    static const int64_t count[] = {511, 482};
+    static const char *const emoji[] = {"🎵", "📚"};
+    char path[256];
+    in_folder(state, "x.h5", path);
+    t5_error err = {0};
+    t5_store *s = NULL;
+    assert_int_equal(t5_store_create(path, &s, &err), T5_OK);
+    t5_store_attr_text(s, "/", "status", "completed");
+    t5_store_attr_text(s, "/", "reason", "none");
+    t5_store_array(s, "/dataset/count", T5_COLUMN_INT, count, 2);
+    t5_store_array(s, "/dataset/emoji", T5_COLUMN_TEXT, emoji, 2);
+    t5_store_array(s, "/dataset/nothing", T5_COLUMN_DOUBLE, NULL, 0);
+    assert_int_equal(t5_store_commit(s, &err), T5_OK);
+    assert_int_equal(t5_store_modify(path, &s, &err), T5_OK);
+    t5_store_attr_text(s, "/", "status", "skipped");
+    t5_store_attr_int(s, "/", "rows", 7);
+    t5_store_abandon(s);
+    assert_int_equal(t5_store_modify(path, &s, &err), T5_OK);
+    t5_store_attr_text(s, "/", "status", "failed");
+    assert_int_equal(t5_store_commit(s, &err), T5_OK);
+    assert_int_equal(count_files(*state), 1);
+
+    hid_t f = open_file(path), type = text_type();
+    char *text = read_text_attr(f, "/", "status"), *names[2];
+    assert_string_equal(text, "failed");
+    H5free_memory(text);
+    text = read_text_attr(f, "/", "reason");
+    assert_string_equal(text, "none");
+    H5free_memory(text);
+    assert_int_equal(H5Aexists(f, "rows"), 0);
+    int64_t back[2];
+    hid_t set = H5Dopen2(f, "/dataset/count", H5P_DEFAULT);
+    assert_true(H5Dread(set, H5T_NATIVE_INT64, H5S_ALL, H5S_ALL, H5P_DEFAULT, back) >= 0);
+    assert_memory_equal(back, count, sizeof count);
+    H5Dclose(set);
+    set = H5Dopen2(f, "/dataset/emoji", H5P_DEFAULT);
+    assert_true(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, names) >= 0);
+    for (int i = 0; i < 2; i++) {
+        assert_string_equal(names[i], emoji[i]);
+        H5free_memory(names[i]);
+    }
+    H5Dclose(set);
+    assert_true(H5Lexists(f, "/dataset/nothing", H5P_DEFAULT) > 0);
+    H5Tclose(type);
+    H5Fclose(f);
+}
+
 static void test_link(void **state) {
     char main_path[256], trial_path[256];
     in_folder(state, "results.h5", main_path);
@@ -423,10 +500,12 @@ static void test_replaces(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_folder_missing), TEST(test_first_error_sticks), TEST(test_bad_calls),
-        TEST(test_abandoned),      TEST(test_disk_full),          TEST(test_rename_fails),
-        TEST(test_tables),         TEST(test_attributes),         TEST(test_link),
-        TEST(test_replaces),
+        TEST(test_folder_missing), TEST(test_first_error_sticks),
+        TEST(test_bad_calls),      TEST(test_abandoned),
+        TEST(test_modify_bad),     TEST(test_modify),
+        TEST(test_disk_full),      TEST(test_rename_fails),
+        TEST(test_tables),         TEST(test_attributes),
+        TEST(test_link),           TEST(test_replaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
