@@ -53,7 +53,7 @@ static const t5_config_key keys[] = {
     {"model.relative_attention_num_buckets", INTEGER, "32", "[4, 4096]",
      "buckets of the relative position bias; even", T5_KEY_INTEGER, AT(model.relative_buckets)},
     {"model.relative_attention_max_distance", INTEGER, "128", "[3, 1000000]",
-     "tokens; from there on one bucket; more than half the buckets", T5_KEY_INTEGER,
+     "distance in tokens from which on there is one bucket; more than half the buckets", T5_KEY_INTEGER,
      AT(model.relative_max_distance)},
 
     {"data.path", "path", "(required)", "a JSON Lines file",
@@ -134,7 +134,7 @@ static const t5_config_key keys[] = {
      "sampling: only the likeliest tokens that together have this probability; 1: all",
      T5_KEY_NUMBER, AT(eval.top_p)},
     {"eval.repetition_penalty", NUMBER, "1.0", "(0, inf)",
-     "above 1: tokens that were put out become less likely; 1: off", T5_KEY_NUMBER,
+     "above 1: tokens that were put out before become less likely; 1: off", T5_KEY_NUMBER,
      AT(eval.repetition_penalty)},
     {"eval.restrict_to_labels", BOOLEAN, "true", "true | false",
      "only labels and the end token may be put out", T5_KEY_BOOLEAN, AT(eval.restrict_to_labels)},
@@ -160,13 +160,13 @@ static const t5_config_key keys[] = {
      "1 to 100 bytes of UTF-8 without / and control characters, not . or ..",
      "name of the trial, unique", T5_KEY_STRING, IN_NODE(name)},
     {"plan[].set.learning_rate", NUMBER, "(train.learning_rate)", "(0, inf)",
-     "what this trial has instead", T5_KEY_NUMBER, IN_NODE(spec.learning_rate)},
+     "learning rate of this trial", T5_KEY_NUMBER, IN_NODE(spec.learning_rate)},
     {"plan[].set.top_n", INTEGER, "(train.top_n)", "[0, 1000000000]",
-     "what this trial has instead", T5_KEY_INTEGER, IN_NODE(spec.top_n)},
+     "filter of this trial", T5_KEY_INTEGER, IN_NODE(spec.top_n)},
     {"plan[].set.loss", "group", "(train.loss)", "a group { type = ...; }",
-     "what this trial has instead; keys as in train.loss", T5_KEY_LOSS, IN_NODE(spec.loss)},
+     "loss of this trial; keys as in train.loss", T5_KEY_LOSS, IN_NODE(spec.loss)},
     {"plan[].set.seed", INTEGER, "(train.seed)", SEED,
-     "what this trial has instead", T5_KEY_INTEGER64, IN_NODE(spec.seed)},
+     "seed of this trial", T5_KEY_INTEGER64, IN_NODE(spec.seed)},
     {"plan[].improved", STRING, "(none)", "the name of a trial of the plan",
      "the trial that follows if this one is better than the baseline", T5_KEY_NODE, NOWHERE},
     {"plan[].otherwise", STRING, "(none)", "the name of a trial of the plan",
@@ -178,7 +178,7 @@ static const t5_config_key keys[] = {
     {"parallel.threads", INTEGER, "0", "[0, 4096]",
      "threads of a rank; 0: the node's cores over its ranks", T5_KEY_INTEGER, AT(threads)},
     {"parallel.speculative", STRING, "\"idle\"", "\"none\" | \"idle\" | \"all\"",
-     "trials of a plan run before it is known whether they are needed: none, by idle ranks, or all",
+     "trials of a plan that run before it is known whether they are reached: none; by idle ranks; all, even those never reached",
      T5_KEY_CHOICE, AT(speculative)},
 
     {"baseline.trial", STRING, "(none)", "the name of a trial",
@@ -192,7 +192,7 @@ static const t5_config_key keys[] = {
     FIGURE(baseline, "avg_precision", 3, "published mean precision"),
     FIGURE(baseline, "avg_recall", 4, "published mean recall"),
     FIGURE(baseline, "avg_f1", 5, "published mean F1"),
-    FIGURE(baseline, "diversity_non_top5_ratio", 6, "published share of labels outside the Top-5"),
+    FIGURE(baseline, "diversity_non_top5_ratio", 6, "published share of put-out labels outside the Top-5"),
 
     {"output.dir", "path", "(runs/ and the configuration's name)", "a directory, made if missing",
      "where results go; --output overrides it", T5_KEY_PATH, AT(output_dir)},
@@ -203,7 +203,7 @@ static const t5_config_key keys[] = {
     FIGURE(goals, "avg_precision", 3, "goal: mean precision above this"),
     FIGURE(goals, "avg_recall", 4, "goal: mean recall above this"),
     FIGURE(goals, "avg_f1", 5, "goal: mean F1 above this"),
-    FIGURE(goals, "diversity_non_top5_ratio", 6, "goal: share of labels outside the Top-5 above this"),
+    FIGURE(goals, "diversity_non_top5_ratio", 6, "goal: share of put-out labels outside the Top-5 above this"),
 };
 /* clang-format on */
 
