@@ -195,14 +195,13 @@ void t5_report_no_model(const t5_report_page *p) {
 static void print_where(const t5_report_page *p) {
     const t5_report *r = p->r;
     int best = t5_report_best(r, t5_metric_find("avg_jaccard"), -1);
-    fprintf(p->out, "\nEverything is in %s", r->results_path);
+    fprintf(p->out, "\nEverything is in %s (docs/results.md)", r->results_path);
     if (best >= 0)
         fprintf(p->out,
-                "; for example, the answers of the best trial:\n"
-                "  h5dump -d /trials/%s/predictions %s\n"
-                "  python3 -c \"import h5py; "
-                "print(h5py.File('%s')['trials/%s/predictions'][:5])\"",
-                r->trials[best].name, r->results_path, r->results_path, r->trials[best].name);
+                "; the best trial's answers, beside text and gold:\n"
+                "  python3 -c \"import h5py; [print(*map(bytes.decode, row), sep=' | ') for row in "
+                "h5py.File('%s')['trials/%s/predictions'][:5]]\"",
+                r->results_path, r->trials[best].name);
     fputc('\n', p->out);
 }
 
