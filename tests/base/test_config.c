@@ -118,31 +118,33 @@ static void defaults(void **state) {
 }
 
 /* No value is its default, and no two of a group are alike where that can be. */
+static const char everything[] =
+    "model = { preset = \"mini\"; tokenizer = \"/abs/t.model\"; num_layers = 5;\n"
+    "  feed_forward_proj = \"gated-gelu\"; tie_word_embeddings = false; d_model = 96;\n"
+    "  d_kv = 24; d_ff = 200; num_heads = 3; num_decoder_layers = 7;\n"
+    "  relative_attention_num_buckets = 16; relative_attention_max_distance = 64; }\n"
+    "data: { path = \"../d.jsonl\"; input = \"sns_text\"; target = \"emoji_string\";\n"
+    "  split = (0.5, 0.25, 0.25); seed = -5000000000; max_input = 64; max_target = 8;\n"
+    "  skip_bad_rows = true; }\n"
+    "train: { epochs = 7; batch_size = 3L; learning_rate = 1; weight_decay = 0; beta1 = 0.8;\n"
+    "  beta2 = .99; epsilon = 1e-6; warmup_steps = 1e3; clip_norm = 2; dropout = 0;\n"
+    "  early_stopping_patience = 0x0A; precision = \"bf16\"; micro_batch_tokens = 4096;\n"
+    "  seed = 9223372036854775807; top_n = 100L;\n"
+    "  loss = { type = \"focal\"; gamma = 3; alpha = 0.5; }; }\n"
+    "eval: { decode = \"sample\"; beams = 8; temperature = 2; top_k = 0; top_p = 1;\n"
+    "  repetition_penalty = 1.2; restrict_to_labels = false; max_length = 9; seed = 6;\n"
+    "  batch_size = 11; }\n"
+    "parallel: { ranks_per_trial = 2; threads = 3; speculative = \"all\"; }\n"
+    "baseline: { metric = \"avg_f1\"; avg_jaccard = 0.01; exact_match_rate = 0.02;\n"
+    "  micro_f1 = 0.03; avg_precision = 0.04; avg_recall = 0.05; avg_f1 = 0.06;\n"
+    "  diversity_non_top5_ratio = 0.07; }\n"
+    "goals: { avg_jaccard = 0.11; exact_match_rate = 0.12; micro_f1 = 0.13;\n"
+    "  avg_precision = 0.14; avg_recall = 0.15; avg_f1 = 0; diversity_non_top5_ratio = 1; }\n"
+    "output: { dir = \"out\"; }\n";
+
 static void every_value_goes_where_it_belongs(void **state) {
     (void)state;
-    t5_config *c = read_text(
-        "model = { preset = \"mini\"; tokenizer = \"/abs/t.model\"; num_layers = 5;\n"
-        "  feed_forward_proj = \"gated-gelu\"; tie_word_embeddings = false; d_model = 96;\n"
-        "  d_kv = 24; d_ff = 200; num_heads = 3; num_decoder_layers = 7;\n"
-        "  relative_attention_num_buckets = 16; relative_attention_max_distance = 64; }\n"
-        "data: { path = \"../d.jsonl\"; input = \"sns_text\"; target = \"emoji_string\";\n"
-        "  split = (0.5, 0.25, 0.25); seed = -5000000000; max_input = 64; max_target = 8;\n"
-        "  skip_bad_rows = true; }\n"
-        "train: { epochs = 7; batch_size = 3L; learning_rate = 1; weight_decay = 0; beta1 = 0.8;\n"
-        "  beta2 = .99; epsilon = 1e-6; warmup_steps = 1e3; clip_norm = 2; dropout = 0;\n"
-        "  early_stopping_patience = 0x0A; precision = \"bf16\"; micro_batch_tokens = 4096;\n"
-        "  seed = 9223372036854775807; top_n = 100L;\n"
-        "  loss = { type = \"focal\"; gamma = 3; alpha = 0.5; }; }\n"
-        "eval: { decode = \"sample\"; beams = 8; temperature = 2; top_k = 0; top_p = 1;\n"
-        "  repetition_penalty = 1.2; restrict_to_labels = false; max_length = 9; seed = 6;\n"
-        "  batch_size = 11; }\n"
-        "parallel: { ranks_per_trial = 2; threads = 3; speculative = \"all\"; }\n"
-        "baseline: { metric = \"avg_f1\"; avg_jaccard = 0.01; exact_match_rate = 0.02;\n"
-        "  micro_f1 = 0.03; avg_precision = 0.04; avg_recall = 0.05; avg_f1 = 0.06;\n"
-        "  diversity_non_top5_ratio = 0.07; }\n"
-        "goals: { avg_jaccard = 0.11; exact_match_rate = 0.12; micro_f1 = 0.13;\n"
-        "  avg_precision = 0.14; avg_recall = 0.15; avg_f1 = 0; diversity_non_top5_ratio = 1; }\n"
-        "output: { dir = \"out\"; }\n");
+    t5_config *c = read_text(everything);
     assert_string_equal(c->model.preset, "mini");
     assert_string_equal(c->model.tokenizer, "/abs/t.model");
     assert_int_equal(c->model.act, T5_ACT_GATED_GELU);
