@@ -1,6 +1,5 @@
 #include "run/host.h"
 #include "run/results.h"
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,7 +156,7 @@ static void give_verdict(t5_host *host, int trial, t5_reply *reply) {
 
 static void take_summary(t5_host *host, int trial, const t5_trial_summary *from) {
     t5_trial_summary *s = &host->summaries[trial], plan = *s;
-    char how[600];
+    char how[1100];
     t5_trial_state state = strcmp(from->status, "failed") == 0    ? T5_TRIAL_FAILED
                            : strcmp(from->status, "skipped") == 0 ? T5_TRIAL_DROPPED
                                                                   : T5_TRIAL_DONE;
@@ -175,41 +174,49 @@ static void take_summary(t5_host *host, int trial, const t5_trial_summary *from)
     t5_console_end(host->console, trial, how);
 }
 
+/* Sizes of the requests, by kind. */
+static const size_t request_bytes[] = {
+    [T5_MSG_NEXT] = 0,
+    [T5_MSG_SHARD] = sizeof(t5_shard_request),
+    [T5_MSG_TEXTS] = sizeof(t5_shard_request),
+    [T5_MSG_PROGRESS] = sizeof(t5_progress),
+    [T5_MSG_VERDICT] = sizeof(t5_progress),
+    [T5_MSG_DONE] = sizeof(t5_done),
+};
+
 bool t5_host_handle(void *user, int rank, int kind, const void *request, size_t bytes,
                     t5_reply *reply) {
     t5_host *host = user;
     t5_progress progress;
-    t5_trial_summary summary;
+    t5_done done;
     t5_shard_request want;
-    int trial;
 
-    (void)rank;
+    if (kind < T5_MSG_NEXT || kind > T5_MSG_DONE || bytes != request_bytes[kind]) {
+        t5_error err = {0};
+        t5_fail(&err, T5_ERR_COMM, "rank %d sent a request of kind %d with %zu bytes", rank, kind,
+                bytes);
+        reply_fail(reply, &err);
+        return true;
+    }
     switch (kind) {
     case T5_MSG_NEXT:
         return give_trial(host, reply);
     case T5_MSG_SHARD:
     case T5_MSG_TEXTS:
-        assert(bytes == sizeof want);
         memcpy(&want, request, sizeof want);
         give_data(host, kind, &want, reply);
         return true;
     case T5_MSG_PROGRESS:
     case T5_MSG_VERDICT:
-        assert(bytes == sizeof progress);
         memcpy(&progress, request, sizeof progress);
         t5_console_progress(host->console, &progress);
         if (kind == T5_MSG_VERDICT)
             give_verdict(host, progress.trial, reply);
         return true;
-    case T5_MSG_DONE:
-        assert(bytes == sizeof trial + sizeof summary);
-        memcpy(&trial, request, sizeof trial);
-        memcpy(&summary, (const char *)request + sizeof trial, sizeof summary);
-        take_summary(host, trial, &summary);
-        give_verdict(host, trial, reply);
-        return true;
     default:
-        assert(!"a message of unknown kind");
+        memcpy(&done, request, sizeof done);
+        take_summary(host, done.trial, &done.summary);
+        give_verdict(host, done.trial, reply);
         return true;
     }
 }

@@ -13,7 +13,7 @@ enum {
     T5_MSG_TEXTS,    /* t5_shard_request (part 0 of 1); reply: texts of the split, see host.c */
     T5_MSG_PROGRESS, /* t5_progress, told, no reply */
     T5_MSG_VERDICT,  /* t5_progress at the end of an epoch; reply t5_verdict */
-    T5_MSG_DONE      /* t5_trial_summary; reply t5_verdict */
+    T5_MSG_DONE      /* t5_done; reply t5_verdict */
 };
 
 typedef struct t5_assignment {
@@ -28,6 +28,11 @@ typedef struct t5_shard_request {
     t5_split_kind kind;
     int part, parts;
 } t5_shard_request;
+
+typedef struct t5_done {
+    int trial;
+    t5_trial_summary summary;
+} t5_done;
 
 typedef struct t5_verdict {
     bool pruned;  /* give the trial up: the tree cannot reach it any more */

@@ -74,19 +74,17 @@ static t5_status next_trial(t5_worker *w, t5_assignment *a, t5_error *err) {
 
 static t5_status report_trial(t5_worker *w, const t5_assignment *a, const t5_trial_summary *s,
                               t5_error *err) {
-    char message[sizeof a->trial + sizeof *s];
+    t5_done done = {.trial = a->trial, .summary = *s};
     void *reply = NULL;
     size_t bytes;
-    memcpy(message, &a->trial, sizeof a->trial);
-    memcpy(message + sizeof a->trial, s, sizeof *s);
-    t5_service_call(w->service, T5_MSG_DONE, message, sizeof message, &reply, &bytes, err);
+    t5_service_call(w->service, T5_MSG_DONE, &done, sizeof done, &reply, &bytes, err);
     free(reply);
     return err->status;
 }
 
 static void note_failure(t5_trial_summary *s, const t5_error *reason) {
     strcpy(s->status, "failed");
-    snprintf(s->reason, sizeof s->reason, "%s", reason->text);
+    memcpy(s->reason, reason->text, sizeof s->reason); /* both as long */
     s->has_test = false;
 }
 
