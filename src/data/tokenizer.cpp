@@ -8,6 +8,7 @@ extern "C" {
 #include <new>
 #include <sentencepiece_processor.h>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct t5_tokenizer {
@@ -29,13 +30,29 @@ static t5_status guarded(t5_error *err, const char *what, Body body) noexcept {
     }
 }
 
+/* Its message without the place in SentencePiece's source, "FILE.cc(LINE) [CONDITION] ", that some
+ * begin with. */
+static std::string reason_of(const sentencepiece::util::Status &status) {
+    std::string text = status.error_message();
+    size_t place = text.find(".cc("), end = text.rfind("] ");
+    if (place != std::string::npos && end != std::string::npos && end > place)
+        text.erase(0, end + 2);
+    return text.empty() ? "its bytes are not in that format" : text;
+}
+
 static t5_status load(t5_tokenizer *tok, const void *model, size_t bytes, t5_error *err) {
     const char *expected = "expected a SentencePiece model (spiece.model)";
+    const std::string_view data(static_cast<const char *>(model), bytes);
     if (bytes == 0)
         return t5_fail(err, T5_ERR_INPUT, "the tokeniser is empty; %s", expected);
-    auto status = tok->model.LoadFromSerializedProto({static_cast<const char *>(model), bytes});
+    if (data.rfind("version https://git-lfs", 0) == 0)
+        return t5_fail(err, T5_ERR_INPUT,
+                       "this is not the tokeniser but what Git LFS leaves in its place until 'git "
+                       "lfs pull' fetches it; %s",
+                       expected);
+    auto status = tok->model.LoadFromSerializedProto(data);
     if (!status.ok())
-        return t5_fail(err, T5_ERR_INPUT, "not a tokeniser: %s; %s", status.error_message(),
+        return t5_fail(err, T5_ERR_INPUT, "not a tokeniser: %s; %s", reason_of(status).c_str(),
                        expected);
     tok->pieces = tok->model.GetPieceSize();
     tok->eos = tok->model.eos_id();
@@ -86,7 +103,7 @@ t5_status t5_tokenizer_encode(const t5_tokenizer *tok, t5_str text, int max_ids,
         auto status = tok->model.Encode({text.s, text.n}, &pieces);
         if (!status.ok())
             return t5_fail(err, T5_ERR_INPUT, "SentencePiece cannot encode a text: %s",
-                           status.error_message());
+                           reason_of(status).c_str());
         size_t room = static_cast<size_t>(max_ids) - 1;
         size_t kept = pieces.size() < room ? pieces.size() : room;
         for (size_t i = 0; i < kept; i++)
@@ -116,7 +133,7 @@ static t5_status append_run(const t5_tokenizer *tok, std::vector<int> &run, std:
     auto status = tok->model.Decode(run, &part);
     if (!status.ok())
         return t5_fail(err, T5_ERR_INPUT, "SentencePiece cannot decode %zu tokens: %s", run.size(),
-                       status.error_message());
+                       reason_of(status).c_str());
     append_part(text, part);
     run.clear();
     return T5_OK;

@@ -17,12 +17,14 @@ static const struct {
 #define MODEL(s) s, sizeof(s) - 1
     {MODEL(""), "the tokeniser is empty; expected a SentencePiece model (spiece.model)"},
     {MODEL("\0"), "not a tokeniser"},
-    {MODEL("{\"model_type\": \"t5\"}"), "not a tokeniser"},
-    {MODEL("version https://git-lfs.github.com/spec/v1\noid sha256:0"), "not a tokeniser"},
+    {MODEL("{\"model_type\": \"t5\"}"),
+     "not a tokeniser: its bytes are not in that format; expected a SentencePiece model"},
+    {MODEL("version https://git-lfs.github.com/spec/v1\noid sha256:0"),
+     "what Git LFS leaves in its place until 'git lfs pull' fetches it; expected a SentencePiece"},
     {MODEL("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"), "not a tokeniser"},
-    {MODEL(PIECE("\x03", "\x01", "a")), "not a tokeniser"}, /* no unknown piece */
+    {MODEL(PIECE("\x03", "\x01", "a")), "not a tokeniser: unk is not defined."},
     {MODEL(PIECE("\x09", "\x05", "<unk>") TYPE("\x02") PIECE("\x09", "\x05", "<unk>") TYPE("\x02")),
-     "not a tokeniser"}, /* two */
+     "not a tokeniser: <unk> is already defined."},
     {MODEL(PIECE("\x09", "\x05", "<unk>") TYPE("\x02") PIECE("\x03", "\x01", "a")),
      "the tokeniser's 2 pieces have no end token; expected a control piece \"</s>\""},
     {MODEL(PIECE("\x09", "\x05", "<unk>") TYPE("\x02") PIECE("\x06", "\x04", "</s>")),
