@@ -133,8 +133,9 @@ static t5_status train_step(training *t, const t5_epoch *epoch, int64_t s, int e
     if (global_gradients(t, epoch, s, rides, err) != T5_OK)
         return err->status;
     double loss = rides[RIDE_LOSS] / (double)t5_epoch_global_targets(epoch, s);
-    t5_optim optim = {.lr = (float)t5_learning_rate(t->a->spec.learning_rate, t->step,
-                                                    c->warmup_steps, t->total_steps),
+    double lr =
+        t5_learning_rate(t->a->spec.learning_rate, t->step, c->warmup_steps, t->total_steps);
+    t5_optim optim = {.lr = (float)lr,
                       .beta1 = (float)c->beta1,
                       .beta2 = (float)c->beta2,
                       .eps = (float)c->epsilon,
@@ -142,7 +143,7 @@ static t5_status train_step(training *t, const t5_epoch *epoch, int64_t s, int e
                       .clip_norm = (float)c->clip_norm,
                       .step = t->step + 1};
     if (t5_model_update(t->model, &optim, &norm, &t->alone) == T5_OK &&
-        check_finite(t, loss, norm, optim.lr, err) != T5_OK)
+        check_finite(t, loss, norm, lr, err) != T5_OK)
         return err->status;
     t->step++;
     t->epoch_loss += (loss - t->epoch_loss) / (double)(s + 1);
@@ -151,7 +152,7 @@ static t5_status train_step(training *t, const t5_epoch *epoch, int64_t s, int e
         t5_record_step(t->record, &(t5_step_row){.step = t->step,
                                                  .epoch = epoch_number,
                                                  .loss = loss,
-                                                 .learning_rate = optim.lr,
+                                                 .learning_rate = lr,
                                                  .grad_norm = norm,
                                                  .tokens = (int64_t)rides[RIDE_TOKENS],
                                                  .seconds = elapsed(t)});
