@@ -8,9 +8,17 @@
 
 enum { PLACE = T5_CONFIG_PLACE, VALUE = 100 };
 
+void t5_config_make_printable(char *text) {
+    bool utf8 = t5_utf8_valid(text, strlen(text));
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f || (!utf8 && (unsigned char)*c >= 0x80))
+            *c = '?';
+}
+
 void t5_config_describe_set(const char *set, char place[T5_CONFIG_PLACE]) {
     size_t room = PLACE - sizeof "--set ", n = strlen(set);
     snprintf(place, PLACE, "--set %.*s", (int)(n <= room ? n : t5_utf8_cut(set, room)), set);
+    t5_config_make_printable(place);
 }
 
 static void describe_place(const t5_config_reader *r, const config_setting_t *setting,
@@ -56,10 +64,7 @@ static void describe_number(double value, char out[VALUE]) {
 static void describe_string(const char *s, char out[VALUE]) {
     size_t n = strlen(s), keep = n > 60 ? t5_utf8_cut(s, 57) : n;
     snprintf(out, VALUE, "\"%.*s%s\"", (int)keep, s, n > 60 ? "..." : "");
-    bool utf8 = t5_utf8_valid(out, strlen(out));
-    for (char *c = out; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7f || (!utf8 && (unsigned char)*c >= 0x80))
-            *c = '?'; /* an error is one line of UTF-8 */
+    t5_config_make_printable(out);
 }
 
 static void describe_value(const config_setting_t *setting, char out[VALUE]) {

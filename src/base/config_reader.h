@@ -55,6 +55,8 @@ void t5_config_describe_allowed(const t5_config_key *key, char out[T5_CONFIG_ALL
 t5_status t5_config_fail_unknown(t5_config_reader *r, const config_setting_t *setting,
                                  const char *shown, const char *schema);
 t5_status t5_config_fail_memory(t5_config_reader *r);
+/* An error is one line of UTF-8, whatever text it quotes: what does not fit becomes "?". */
+void t5_config_make_printable(char *text);
 /* "--set ARGUMENT", cut where it is long: the place of an error in an argument. */
 enum { T5_CONFIG_PLACE = 300 };
 void t5_config_describe_set(const char *set, char place[T5_CONFIG_PLACE]);

@@ -19,11 +19,14 @@ static t5_status fail_parse(t5_config_reader *r) {
         return t5_fail(r->err, T5_ERR_INPUT, "%s:%d: %s", file, file_line, what);
     text += strspn(text, " \t");
     size_t n = strcspn(text, "\r\n"), keep = n > 60 ? t5_utf8_cut(text, 60) : n;
+    char quoted[64] = "";
+    strncat(quoted, text, keep);
+    t5_config_make_printable(quoted);
     /* libconfig calls every name that it refuses a duplicate. */
     const char *hint = strstr(what, "duplicate") ? "each key once, and a group's keys in its braces"
                                                  : "KEY = VALUE; with strings in quotes";
-    return t5_fail(r->err, T5_ERR_INPUT, "%s:%d: %s at or before: %.*s%s (%s)", file, file_line,
-                   what, (int)keep, text, keep < n ? "..." : "", hint);
+    return t5_fail(r->err, T5_ERR_INPUT, "%s:%d: %s at or before: %s%s (%s)", file, file_line, what,
+                   quoted, keep < n ? "..." : "", hint);
 }
 
 t5_status t5_config_parse_value(const char *text, config_t *tree, config_setting_t **value,

@@ -380,6 +380,11 @@ static const bad_case bad_cases[] = {
      "with the sum 1"},
     {GOOD PLAN, "sweep={ }; plan=()",
      "--set sweep={ }; plan=(): the value is not valid libconfig syntax"},
+    {GOOD, "train.epochs=\"a\nb\"",
+     "--set train.epochs=\"a?b\": train.epochs: found \"a?b\", allowed: an integer in [1, "
+     "1000000]"},
+    {"x = \xff\x01;", NULL,
+     "c.cfg:1: syntax error at or before: x = ??; (KEY = VALUE; with strings in quotes)"},
 };
 
 #endif
