@@ -142,8 +142,10 @@ done:
 
 t5_status t5_dataset_shard(t5_dataset *set, int top_n, t5_split_kind kind, int part, int parts,
                            t5_shard **shard, t5_error *err) {
-    if (parts < 1 || part < 0 || part >= parts)
-        return t5_fail(err, T5_ERR_INPUT, "there is no part %d of %d of a split", part, parts);
+    /* a request may come from another rank: these are checked, not asserted */
+    if (parts < 1 || part < 0 || part >= parts || kind < T5_TRAIN || kind > T5_TEST)
+        return t5_fail(err, T5_ERR_INPUT, "there is no part %d of %d of split %d", part, parts,
+                       (int)kind);
     const t5_selection *s;
     t5_status status = t5_dataset_select(set, top_n, &s, err);
     if (status)

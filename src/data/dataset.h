@@ -56,7 +56,7 @@ typedef struct t5_shard {
 } t5_shard;
 
 /* The shard is freed by t5_shard_destroy; it may have no rows (more parts than rows). Errors of
- * t5_dataset_select. Thread-safe. */
+ * t5_dataset_select, and T5_ERR_INPUT if there is no such part or split. Thread-safe. */
 t5_status t5_dataset_shard(t5_dataset *set, int top_n, t5_split_kind kind, int part, int parts,
                            t5_shard **shard, t5_error *err);
 /* A shard from the bytes of another's block (malloc'd), which the new shard then owns; on failure

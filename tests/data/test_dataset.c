@@ -77,7 +77,8 @@ static void selections_that_are_empty(void **state) {
 
 static void parts_that_do_not_exist(void **state) {
     (void)state;
-    static const int cases[][2] = {{0, 0}, {-1, 2}, {2, 2}, {0, -1}};
+    static const int cases[][3] = {{0, 0, T5_TRAIN},  {-1, 2, T5_TRAIN},   {2, 2, T5_TEST},
+                                   {0, -1, T5_TRAIN}, {0, 1, T5_TEST + 1}, {0, 1, -1}};
     static const char *const pairs[][2] = {{"1", "a"}};
     t5_rows *rows = rows_of(pairs, 1);
     t5_dataset_options options = plan;
@@ -88,7 +89,8 @@ static void parts_that_do_not_exist(void **state) {
     t5_shard *shard;
     t5_error err;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
-        assert_error(t5_dataset_shard(set, 0, T5_TRAIN, cases[i][0], cases[i][1], &shard, &err),
+        assert_error(t5_dataset_shard(set, 0, (t5_split_kind)cases[i][2], cases[i][0], cases[i][1],
+                                      &shard, &err),
                      err, T5_ERR_INPUT, "there is no part");
     assert_int_equal(t5_dataset_shard(set, 0, T5_TEST, 0, 1, &shard, NULL), T5_OK);
     assert_int_equal(shard->n, 0);
