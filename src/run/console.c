@@ -1,12 +1,12 @@
 #include "run/console.h"
+#include "base/clock.h"
+#include "run/screen.h"
 #include "run/width.h"
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
 
 enum {
     BAR_MAX = 24,
@@ -38,12 +38,6 @@ struct t5_console {
     int drawn; /* live lines on the screen, above the cursor */
     double drawn_at;
 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 t5_status t5_console_open(FILE *out, bool terminal, int n_trials, const char *const *names,
                           const char *figure_name, t5_console **console, t5_error *err) {
@@ -191,12 +185,10 @@ static void wipe(t5_console *c) {
 }
 
 static void draw(t5_console *c) {
-    struct winsize size = {0};
-    int file = fileno(c->out);
-    if (file < 0 || ioctl(file, TIOCGWINSZ, &size))
-        size = (struct winsize){0};
-    int columns = size.ws_col > 0 ? size.ws_col : COLUMNS_UNKNOWN;
-    int rows = size.ws_row > 0 ? size.ws_row : ROWS_UNKNOWN;
+    int columns = 0, rows = 0;
+    t5_screen_find(c->out, &columns, &rows);
+    columns = columns > 0 ? columns : COLUMNS_UNKNOWN;
+    rows = rows > 0 ? rows : ROWS_UNKNOWN;
     int n = c->n_running;
     if (n > rows - 1) /* a line that has scrolled away cannot be wiped either */
         n = rows > 2 ? rows - 2 : 0;
@@ -208,7 +200,7 @@ static void draw(t5_console *c) {
         fprintf(c->out, "and %d more\n", c->n_running - n);
         c->drawn++;
     }
-    c->drawn_at = now();
+    c->drawn_at = t5_seconds();
     fflush(c->out);
 }
 
@@ -233,7 +225,7 @@ void t5_console_progress(t5_console *c, const t5_progress *p) {
         l->figure = p->figure;
         l->better = p->better;
     }
-    if (c->terminal && now() - c->drawn_at >= redraw_seconds)
+    if (c->terminal && t5_seconds() - c->drawn_at >= redraw_seconds)
         draw(c);
     if (!c->terminal && p->epoch_done) {
         text t = {.n = 0};

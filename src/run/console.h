@@ -24,8 +24,8 @@ typedef struct t5_progress {
     bool epoch_done, better; /* better: best validation loss so far */
 } t5_progress;
 
-/* names: of all trials, must outlive the console, as must figure_name, e.g. "avg_jaccard".
- * T5_ERR_MEMORY. */
+/* terminal: see run/screen.h. names: of all trials, must outlive the console, as must figure_name,
+ * e.g. "avg_jaccard". T5_ERR_MEMORY. */
 t5_status t5_console_open(FILE *out, bool terminal, int n_trials, const char *const *names,
                           const char *figure_name, t5_console **console, t5_error *err);
 void t5_console_close(t5_console *c); /* wipes live lines; NULL is fine */
