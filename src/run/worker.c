@@ -18,9 +18,12 @@ static t5_status get_split(t5_worker *w, int top_n, t5_split_kind kind, t5_error
                              .parts = t5_comm_size(w->group)};
     void *block;
     size_t bytes;
-    if (fetch(w, T5_MSG_SHARD, &want, &block, &bytes, err) != T5_OK ||
-        t5_shard_from_block(block, bytes, &w->split[kind], err) != T5_OK)
+    if (fetch(w, T5_MSG_SHARD, &want, &block, &bytes, err) != T5_OK)
         return err->status;
+    if (t5_shard_from_block(block, bytes, &w->split[kind], err) != T5_OK) {
+        free(block);
+        return err->status;
+    }
     if (!w->leader || kind == T5_TRAIN)
         return T5_OK;
     want.part = 0;
