@@ -32,9 +32,8 @@ void t5_store_fail(t5_store *s, const char *what, const char *where) {
 static hid_t ordered_plist(hid_t class) {
     hid_t plist = H5Pcreate(class);
     unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
-    if (plist >= 0 &&
-        (H5Pset_link_creation_order(plist, order) < 0 ||
-         (class == H5P_GROUP_CREATE && H5Pset_attr_creation_order(plist, order) < 0))) {
+    if (plist >= 0 && (H5Pset_link_creation_order(plist, order) < 0 ||
+                       H5Pset_attr_creation_order(plist, order) < 0)) {
         H5Pclose(plist);
         return -1;
     }

@@ -370,6 +370,7 @@ static void test_attributes(void **state) {
     long_text[long_n] = '\0';
     assert_int_equal(t5_store_create(path, &s, &err), T5_OK);
     t5_store_attr_text(s, "/", "config", long_text);
+    t5_store_attr_int(s, "/", "a", 1);
     t5_store_attr_text(s, "/trials/b", "reason", "");
     t5_store_attr_text(s, "/trials/b", "status", "pending");
     t5_store_attr_text(s, "/trials/b", "status", "失敗");
@@ -401,6 +402,9 @@ static void test_attributes(void **state) {
     assert_true(seed == INT64_MIN);
     H5Aclose(a);
     char first[8];
+    assert_true(H5Aget_name_by_idx(f, "/", H5_INDEX_CRT_ORDER, H5_ITER_INC, 0, first, sizeof first,
+                                   H5P_DEFAULT) > 0);
+    assert_string_equal(first, "config");
     assert_true(H5Lget_name_by_idx(f, "/trials", H5_INDEX_CRT_ORDER, H5_ITER_INC, 0, first,
                                    sizeof first, H5P_DEFAULT) > 0);
     assert_string_equal(first, "b");
