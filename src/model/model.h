@@ -27,7 +27,10 @@ typedef struct t5_param {
 } t5_param;
 
 /* A model's input: a packed batch in host memory (data/batch.h has the same fields; src/run copies
- * the pointers, so that the model does not know where rows come from). */
+ * the pointers, so that the model does not know where rows come from). Passes check it: ids within
+ * the vocabulary, offsets that rise and cover all tokens, at least one input token a sequence, else
+ * T5_ERR_INPUT. n_seq == 0 (a rank's share of a small batch may be empty) is a pass over nothing.
+ */
 typedef struct t5_input {
     int n_seq, n_enc, n_dec, max_enc, max_dec;
     const int32_t *enc_ids, *dec_ids, *labels;
@@ -66,7 +69,7 @@ int64_t t5_model_n_arena(const t5_model *model); /* elements, a multiple of 16 *
 enum { T5_GRAD_EXTRA = 16 };
 float *t5_model_arena(t5_model *model, t5_arena which);
 /* Copies elements [offset, offset + n) of an arena to or from the host. After writing weights the
- * compute copy is renewed. */
+ * compute copy is renewed. Both wait; the range must lie within the arena, which must be there. */
 t5_status t5_model_read(t5_model *model, t5_arena which, int64_t offset, int64_t n, float *dst,
                         t5_error *err);
 t5_status t5_model_write(t5_model *model, t5_arena which, int64_t offset, int64_t n,
@@ -82,23 +85,27 @@ void t5_model_set_dropout(t5_model *model, float p, uint32_t seed, uint32_t step
 
 /* One forward and backward pass over a packed batch. Gradients of scale * (sum of the token losses)
  * are added to the gradient arena, or replace it if `first`. The unscaled loss sum is added to the
- * model's device-side accumulator (reset if `first`). Allocates work memory for the largest batch
- * so far. */
+ * model's device-side accumulator (reset if `first`). Work memory is kept and grows with the
+ * largest batch so far; T5_ERR_MEMORY when it cannot, and a smaller batch is fine afterwards.
+ * Queues work and does not wait: what is not finite shows in the loss sum and the gradient norm.
+ * Needs `train`. */
 t5_status t5_model_backward(t5_model *model, const t5_input *in, const t5_loss_settings *loss,
                             float scale, bool first, t5_error *err);
 /* Forward only, no dropout: adds to the same accumulator (reset if `first`). logits, if not NULL,
  * receives (n_dec, vocab) floats. */
 t5_status t5_model_evaluate(t5_model *model, const t5_input *in, const t5_loss_settings *loss,
                             bool first, float *logits, t5_error *err);
-/* Waits, and returns the accumulated loss sum. */
+/* Waits, and returns the accumulated loss sum (maybe not finite: the caller's to judge). */
 t5_status t5_model_loss_sum(t5_model *model, double *sum, t5_error *err);
 
 /* Clips by the global norm of the gradient arena and applies AdamW. *grad_norm (before clipping,
  * may be NULL) costs a synchronisation. */
 t5_status t5_model_update(t5_model *model, const t5_optim *optim, double *grad_norm, t5_error *err);
 
-/* Bytes that weights, gradients and moments need, and the activations that a training pass saves.
- */
+/* Bytes of device memory for a model and a pass over such a batch: weights, gradients and moments
+ * (`arenas`), what a training pass saves for its backward (`activations`, logits included; 0
+ * without `train`), and what it needs besides (`work`). Pure; the shape is one that t5_model_create
+ * takes. */
 typedef struct t5_memory_need {
     size_t arenas, activations, work;
 } t5_memory_need;
@@ -106,7 +113,8 @@ t5_memory_need t5_model_memory(const t5_shape *shape, bool bf16, bool train, int
                                int64_t n_dec, int n_seq);
 /* Number of parameters (each tied matrix once). */
 int64_t t5_shape_params(const t5_shape *shape);
-/* Operations (2 per multiply-add) of the matrix products of one training step. */
+/* Operations (2 per multiply-add) of the matrix products of one training step: every product of the
+ * forward pass three times, attention's two among them (causal: only the pairs that are seen). */
 double t5_shape_step_flops(const t5_shape *shape, const t5_input *in);
 
 #endif
