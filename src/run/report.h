@@ -7,7 +7,7 @@
 
 typedef struct t5_trial_summary {
     char name[128];
-    char status[24];  /* completed | failed | stopped | skipped | pending */
+    char status[24];   /* completed | failed | stopped | skipped | pending */
     char reason[1024]; /* why failed, "" otherwise */
     t5_trial_spec spec;
     bool has_test;           /* test metrics are there */
