@@ -1,4 +1,5 @@
 #include "run/setup.h"
+#include "run/metrics.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
     s->ranks_per_trial = config->ranks_per_trial;
     s->threads = config->threads;
     s->n_trials = n_trials;
+    s->decide_by = t5_metric_find(config->decide_by);
     if (strlen(config->output_dir) >= sizeof s->output_dir)
         return t5_fail(err, T5_ERR_INPUT, "output.dir: the path is longer than %zu bytes",
                        sizeof s->output_dir - 1);

@@ -15,6 +15,7 @@ typedef struct t5_settings {
     int max_target;
     int ranks_per_trial, threads;
     int n_trials;
+    int decide_by; /* number of the metric that decides (run/metrics.h) */
     char output_dir[4096];
 } t5_settings;
 

@@ -3,10 +3,10 @@
 #include "io/file.h"
 #include "run/prepare.h"
 #include "run/results.h"
+#include "run/screen.h"
 #include "run/worker.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Makes the output folder and writes what is known before the first trial: every trial's file
  * ("pending") and the index with its links, so that results.h5 is readable from the start. */
@@ -43,7 +43,7 @@ static void print_report(const t5_prepared *p, t5_host *host, FILE *out) {
                         .decide_by = p->config->decide_by,
                         .is_tree = p->plan.is_tree,
                         .results_path = path};
-    t5_report_print(&report, out, isatty(fileno(out)));
+    t5_report_print(&report, out, t5_screen_find(out, NULL, NULL));
 }
 
 static t5_status open_console(const t5_prepared *p, FILE *out, t5_console **console,
@@ -53,8 +53,8 @@ static t5_status open_console(const t5_prepared *p, FILE *out, t5_console **cons
         return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", p->plan.n);
     for (int t = 0; t < p->plan.n; t++)
         (*names)[t] = p->plan.trials[t].name;
-    return t5_console_open(out, isatty(fileno(out)), p->plan.n, *names, "avg_jaccard", console,
-                           err);
+    return t5_console_open(out, t5_screen_find(out, NULL, NULL), p->plan.n, *names,
+                           p->config->decide_by, console, err);
 }
 
 /* From the shared setup to the end of the last trial. */

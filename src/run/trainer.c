@@ -241,7 +241,7 @@ static t5_status validate(training *t, int epoch, bool *enough, t5_error *err) {
         return err->status;
     p.epoch_done = true;
     p.val_loss = row.loss;
-    p.figure = row.metrics.avg_jaccard;
+    p.figure = t5_metric_value(&row.metrics, t->settings->decide_by);
     /* without validation rows every epoch counts as better: the last one's weights are tested */
     p.better = t->summary->rows_val == 0 || row.loss < t->best_loss;
     if (p.better) {

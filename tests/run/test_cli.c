@@ -8,16 +8,17 @@
 #include <cmocka.h>
 #include <string.h>
 
-static t5_cli parse(char **argv, t5_status expected) {
+/* argv is const for the compiler's sake: string literals; the parser does not write to it. */
+static t5_cli parse(const char *const *argv, t5_status expected) {
     t5_cli cli;
     t5_error err = {0};
     int argc = 0;
     while (argv[argc])
         argc++;
-    assert_int_equal(t5_cli_parse(argc, argv, &cli, &err), expected);
+    assert_int_equal(t5_cli_parse(argc, (char **)(uintptr_t)argv, &cli, &err), expected);
     return cli;
 }
-#define PARSE(...) parse((char *[]){"t5mpi", __VA_ARGS__, NULL}, T5_OK)
+#define PARSE(...) parse((const char *[]){"t5mpi", __VA_ARGS__, NULL}, T5_OK)
 
 static void commands(void **state) {
     (void)state;
