@@ -239,6 +239,9 @@ static t5_status validate(training *t, int epoch, bool *enough, t5_error *err) {
     if (t5_evaluate(t->w, t->model, T5_VALIDATION, &t->validation, &row.loss, &row.metrics, NULL,
                     err) != T5_OK)
         return err->status;
+    if (t->summary->rows_val > 0 && !isfinite(row.loss))
+        return t5_fail(err, T5_ERR_NUMERIC, "the validation loss became %g after epoch %d",
+                       row.loss, epoch);
     p.epoch_done = true;
     p.val_loss = row.loss;
     p.figure = t5_metric_value(&row.metrics, t->settings->decide_by);
