@@ -97,15 +97,19 @@ static t5_status sum_over_group(training *t, double rides[N_RIDES], t5_error *er
     return T5_OK;
 }
 
+static const char *say_nonfinite(double x) {
+    return isnan(x) ? "not a number" : "infinite";
+}
+
 static t5_status check_finite(const training *t, double loss, double grad_norm, double lr,
                               t5_error *err) {
     if (isfinite(loss) && isfinite(grad_norm))
         return T5_OK;
     return t5_fail(err, T5_ERR_NUMERIC,
-                   "%s became %g in step %lld (learning rate %.3g): a smaller learning_rate, a "
+                   "%s became %s in step %lld (learning rate %.3g): a smaller learning_rate, a "
                    "longer warm-up or a smaller clip_norm may help",
                    isfinite(loss) ? "the gradient's norm" : "the loss",
-                   isfinite(loss) ? grad_norm : loss, (long long)t->step + 1, lr);
+                   say_nonfinite(isfinite(loss) ? grad_norm : loss), (long long)t->step + 1, lr);
 }
 
 /* The gradients of the global batch: mine, then everybody's. *err is the same on all ranks. */
@@ -240,8 +244,8 @@ static t5_status validate(training *t, int epoch, bool *enough, t5_error *err) {
                     err) != T5_OK)
         return err->status;
     if (t->summary->rows_val > 0 && !isfinite(row.loss))
-        return t5_fail(err, T5_ERR_NUMERIC, "the validation loss became %g after epoch %d",
-                       row.loss, epoch);
+        return t5_fail(err, T5_ERR_NUMERIC, "the validation loss is %s after epoch %d",
+                       say_nonfinite(row.loss), epoch);
     p.epoch_done = true;
     p.val_loss = row.loss;
     p.figure = t5_metric_value(&row.metrics, t->settings->decide_by);

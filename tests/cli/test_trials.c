@@ -63,7 +63,7 @@ static void trials_fail_alone(void **state) {
     free(r.output);
     expect_attribute("fails", "lr1e-03_all", "status", "completed");
     expect_attribute("fails", "lr1e+38_all", "status", "failed");
-    expect_attribute("fails", "lr1e+38_all", "reason", "loss");
+    expect_attribute("fails", "lr1e+38_all", "reason", "not a number");
     expect_attribute("fails", "lr1e-03_top1", "status", "failed");
     expect_attribute("fails", "lr1e-03_top1", "reason", "top_n = 1");
 }
