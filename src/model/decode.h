@@ -5,6 +5,7 @@
 #ifndef T5_MODEL_DECODE_H
 #define T5_MODEL_DECODE_H
 #include "model/internal.h"
+#include "model/live.h"
 
 typedef struct t5_decoder t5_decoder;
 
@@ -25,13 +26,10 @@ void t5_decoder_close(t5_decoder *d);
 /* Feeds the last token of every live sequence and waits. value and id (live, k): the candidates for
  * the next token, see t5_topk_args; they belong to the decoder, until the next call. */
 t5_status t5_decoder_step(t5_decoder *d, const float **value, const int32_t **id, t5_error *err);
-/* The live set of the next step: sequence i goes on from live sequence parent[i] with token[i].
- * n <= rows * width. */
+/* The live set of the next step, see t5_live_advance. */
 void t5_decoder_advance(t5_decoder *d, int n, const int *parent, const int32_t *token);
 
-/* (live, max_length) the sequences' tokens, start token first, of which position + 1 are there. */
-const int32_t *t5_decoder_history(const t5_decoder *d);
-int t5_decoder_live(const t5_decoder *d);
-int t5_decoder_row(const t5_decoder *d, int i); /* of live sequence i: its row of `in` */
+/* The sequences that the next step continues. */
+const t5_live *t5_decoder_live(const t5_decoder *d);
 
 #endif

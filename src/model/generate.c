@@ -109,8 +109,8 @@ static t5_status one_by_one(t5_decoder *d, const t5_input *in, const t5_generate
         const int32_t *id;
         int n = 0;
         status = t5_decoder_step(d, &value, &id, err);
-        for (int i = 0; status == T5_OK && i < t5_decoder_live(d); i++) {
-            const int row = t5_decoder_row(d, i);
+        for (int i = 0; status == T5_OK && i < t5_decoder_live(d)->n; i++) {
+            const int row = t5_decoder_live(d)->row[i];
             const int64_t at = (int64_t)i * k;
             status = check_best(value[at], row, err);
             if (status != T5_OK)
@@ -174,15 +174,16 @@ static t5_status search_step(search *a, t5_decoder *d, int position, int max_len
     const int32_t *id;
     t5_status status = t5_decoder_step(d, &value, &id, err);
     a->n_next = 0;
-    for (int i = 0; status == T5_OK && i < t5_decoder_live(d);) {
-        const int row = t5_decoder_row(d, i), n_running = a->beam[row]->n_running;
+    for (int i = 0; status == T5_OK && i < t5_decoder_live(d)->n;) {
+        const int row = t5_decoder_live(d)->row[i], n_running = a->beam[row]->n_running;
         const int64_t at = (int64_t)i * a->k;
         for (int b = 0; status == T5_OK && b < n_running; b++)
             status = check_best(value[at + (int64_t)b * a->k], row, err);
         if (status != T5_OK)
             break;
         int n = t5_beam_step(a->beam[row], position, a->k, value + at, id + at,
-                             t5_decoder_history(d) + (int64_t)i * max_length, max_length, a->next);
+                             t5_decoder_live(d)->history + (int64_t)i * max_length, max_length,
+                             a->next);
         for (int j = 0; j < n; j++) {
             a->parent[a->n_next] = i + a->next[j].parent;
             a->token[a->n_next++] = a->next[j].token;
