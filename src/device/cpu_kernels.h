@@ -50,9 +50,10 @@ typedef struct t5_attention_args { /* elements: (sequence, head), head fastest *
     t5_mat out, dout, dq, dk, dv;
     float *lse;             /* forward */
     const float *saved_lse; /* backward */
-    const float *bias; /* (heads, range): bias of key position - query position + zero; or NULL */
-    float *dbias;      /* (n_seq, heads, range) each task's sum, or NULL */
-    int64_t range, zero;
+    const float
+        *bias;    /* (heads, row_length): bias of key position - query position + zero; or NULL */
+    float *dbias; /* (n_seq, heads, row_length) each task's sum, or NULL */
+    int64_t row_length, zero;
     float *scratch; /* scratch_size floats for each thread */
     int64_t scratch_size;
 } t5_attention_args;

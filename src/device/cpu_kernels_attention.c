@@ -14,18 +14,20 @@ typedef struct task {
     int64_t q0, k0, lq, lk;
     int64_t width, wide, keys; /* d_kv, d_kv padded, number of keys padded */
     const float *bias;         /* bias[j - position], or NULL */
-    float *kt, *vt;            /* (d_kv, keys): transposed, so that products run along keys */
+    float *kt, *vt;            /* (wide, keys): transposed, so that products run along keys */
     float *k, *v, *dk, *dv;    /* (lk, wide) */
     float *q, *o;              /* (T5_Q_ROWS, wide): q; out or dout */
     float *p, *dp;             /* (T5_Q_ROWS, keys) */
+    float *keep;               /* (keys) dropout mask of one query; ones without dropout */
     float *dbias;              /* dbias[j - position], or NULL */
     t5_mask mask;
 } task;
 
 int64_t K(attention_scratch)(const t5_attention *a, bool backward) {
     int64_t wide = t5_padded(a->d_kv), keys = t5_padded(a->max_k);
-    int64_t panels = backward ? 5 : 2; /* kt, v; and vt, dk, dv with k in place of v */
-    return panels * wide * keys + 2 * T5_Q_ROWS * wide + (backward ? 2 : 1) * T5_Q_ROWS * keys;
+    int64_t panels = backward ? 6 : 3; /* kt, k, v; backward also vt, dk, dv */
+    return panels * wide * keys + 2 * T5_Q_ROWS * wide + (backward ? 2 : 1) * T5_Q_ROWS * keys +
+           keys + T5_MASK_SLACK;
 }
 
 static float *take(float **scratch, int64_t floats) {
@@ -49,18 +51,20 @@ static void task_init(task *t, const t5_attention_args *args, int64_t index, int
     t->width = a->d_kv;
     t->wide = t5_padded(a->d_kv);
     t->keys = t5_padded(t->lk);
-    t->bias = args->bias ? args->bias + t->head * args->range + args->zero : NULL;
-    t->dbias = args->dbias ? args->dbias + index * args->range + args->zero : NULL;
+    t->bias = args->bias ? args->bias + t->head * args->row_length + args->zero : NULL;
+    t->dbias = args->dbias ? args->dbias + index * args->row_length + args->zero : NULL;
     t->kt = take(&scratch, t->wide * t->keys);
+    t->k = take(&scratch, t->wide * t->keys);
+    t->v = take(&scratch, t->wide * t->keys);
     if (backward) {
         t->vt = take(&scratch, t->wide * t->keys);
-        t->k = take(&scratch, t->wide * t->keys);
         t->dk = take(&scratch, t->wide * t->keys);
         t->dv = take(&scratch, t->wide * t->keys);
         t->dp = take(&scratch, T5_Q_ROWS * t->keys);
-    } else {
-        t->v = take(&scratch, t->wide * t->keys);
     }
+    t->keep = take(&scratch, t->keys + T5_MASK_SLACK);
+    for (int64_t j = 0; j < t->keys; j++)
+        t->keep[j] = 1.0f;
     t->q = take(&scratch, T5_Q_ROWS * t->wide);
     t->o = take(&scratch, T5_Q_ROWS * t->wide);
     t->p = take(&scratch, T5_Q_ROWS * t->keys);
@@ -81,21 +85,11 @@ static void pack(const task *t, t5_mat m, int64_t row0, int64_t rows, float *to)
     }
 }
 
-/* The same of the keys' rows, transposed: (d_kv, keys) with zeros beyond the last key. */
-static void pack_transposed(const task *t, t5_mat m, float *to) {
-    float buf[T5_BLOCK];
-    for (int64_t c = 0; c < t->width; c++)
-        for (int64_t i = t->lk; i < t->keys; i++)
-            to[c * t->keys + i] = 0.0f;
-    for (int64_t i = 0; i < t->lk; i++) {
-        for (int64_t j0 = 0; j0 < t->width; j0 += T5_BLOCK) {
-            int n = t5_min_int(t->width - j0, T5_BLOCK);
-            const float *row = t5_row_read(m, t->k0 + i, t->head * t->width + j0, n, buf);
-            float *column = to + j0 * t->keys + i;
-            for (int j = 0; j < n; j++)
-                column[j * t->keys] = row[j];
-        }
-    }
+/* The rows of the sequence's keys, zeros up to `keys`, and the same transposed. */
+static void pack_keys(const task *t, t5_mat m, float *rows, float *transposed) {
+    pack(t, m, t->k0, t->lk, rows);
+    memset(rows + t->lk * t->wide, 0, (size_t)((t->keys - t->lk) * t->wide) * sizeof *rows);
+    t5_transpose(rows, t->keys, t->wide, transposed);
 }
 
 static void unpack(const task *t, const float *from, int64_t row0, int64_t rows, t5_mat m) {
@@ -132,31 +126,27 @@ static void scores(task *t, int64_t i0, int64_t rows) {
                                    .ldc = t->keys});
 }
 
-static void add_bias(const task *t, int64_t i, int64_t n, float *p) {
-    if (!t->bias)
-        return;
-    const float *bias = t->bias - (t->a->q_offset + i);
-    T5_SIMD
-    for (int64_t j = 0; j < n; j++)
-        p[j] += bias[j];
-}
-
-/* p (n) *= the dropout mask of query i. */
-static void drop(task *t, int64_t i, int64_t n, float *p) {
-    if (t->a->drop.p == 0.0f)
-        return;
-    for (int64_t j0 = 0; j0 < n; j0 += T5_BLOCK) {
-        int width = t5_min_int(n - j0, T5_BLOCK);
-        float *b = p + j0, *keep = t->mask.v;
-        t5_mask_row(&t->mask, t->q0 + i, (uint32_t)t->head * 65536u + (uint32_t)j0, width);
+/* Adds the bias to query i's scores, and hides what lies behind the n keys that it sees. Rows are
+ * handled up to their padded end here and below: whole vectors, and exp(-infinity) is 0. */
+static void bias_and_hide(const task *t, int64_t i, int64_t n, float *p) {
+    if (t->bias) {
+        const float *bias = t->bias - (t->a->q_offset + i);
         T5_SIMD
-        for (int j = 0; j < width; j++)
-            b[j] *= keep[j];
+        for (int64_t j = 0; j < t->keys; j++)
+            p[j] += bias[j];
     }
+    for (int64_t j = n; j < t->keys; j++)
+        p[j] = -INFINITY;
 }
 
-/* p = exp(p - max) over n keys, zeros behind; returns the sum of p. */
-static float exp_row(float *p, int64_t n, int64_t end, float max) {
+/* t->keep = the dropout mask of query i and n keys. */
+static void draw_mask(task *t, int64_t i, int64_t n) {
+    if (t->a->drop.p != 0.0f)
+        t5_mask_fill(&t->mask, t->q0 + i, (uint32_t)t->head * 65536u, n, t->keep);
+}
+
+/* p = exp(p - max) over n keys; returns the sum of p. */
+static float exp_row(float *p, int64_t n, float max) {
     float sum = 0.0f;
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < n; j++) {
@@ -164,24 +154,23 @@ static float exp_row(float *p, int64_t n, int64_t end, float max) {
         p[j] = e;
         sum += e;
     }
-    for (int64_t j = n; j < end; j++)
-        p[j] = 0.0f;
     return sum;
 }
 
 /* Softmax and dropout of query i's scores, in place. */
 static void probabilities(task *t, int64_t i, float *p) {
-    int64_t n = visible(t, i);
+    int64_t keys = t->keys;
     float max = -INFINITY;
-    add_bias(t, i, n, p);
+    bias_and_hide(t, i, visible(t, i), p);
 #pragma omp simd reduction(max : max)
-    for (int64_t j = 0; j < n; j++)
+    for (int64_t j = 0; j < keys; j++)
         max = p[j] > max ? p[j] : max;
-    float sum = exp_row(p, n, t->keys, max), scale = n > 0 ? 1.0f / sum : 0.0f;
+    float sum = exp_row(p, keys, max), scale = keys > 0 ? 1.0f / sum : 0.0f;
+    const float *keep = t->keep;
+    draw_mask(t, i, keys);
     T5_SIMD
-    for (int64_t j = 0; j < n; j++)
-        p[j] *= scale;
-    drop(t, i, n, p);
+    for (int64_t j = 0; j < keys; j++)
+        p[j] *= scale * keep[j];
     if (t->args->lse)
         t->args->lse[(t->q0 + i) * t->a->heads + t->head] = max + logf(sum);
 }
@@ -193,7 +182,7 @@ void K(attention_forward)(const void *args, int64_t first, int64_t last) {
         task_init(&t, x, index, omp_get_thread_num(), false);
         if (t.lq == 0)
             continue;
-        pack_transposed(&t, t.a->k, t.kt);
+        pack_keys(&t, t.a->k, t.k, t.kt);
         pack(&t, t.a->v, t.k0, t.lk, t.v);
         for (int64_t i0 = 0; i0 < t.lq; i0 += T5_Q_ROWS) {
             int64_t rows = t5_min_int(t.lq - i0, T5_Q_ROWS);
@@ -217,26 +206,27 @@ void K(attention_forward)(const void *args, int64_t first, int64_t last) {
 
 /* Query i's row: p from scores to P.M, dp from d(P.M) to dS = P.(M.d(P.M) - sum_j P M d(P.M)). */
 static void row_gradient(task *t, int64_t i, float *p, float *dp) {
-    int64_t n = visible(t, i);
+    int64_t keys = t->keys;
     float lse = t->args->saved_lse[(t->q0 + i) * t->a->heads + t->head], dot = 0.0f;
-    add_bias(t, i, n, p);
-    exp_row(p, n, t->keys, lse);
-    drop(t, i, n, dp);
+    const float *keep = t->keep;
+    bias_and_hide(t, i, visible(t, i), p);
+    draw_mask(t, i, keys);
 #pragma omp simd reduction(+ : dot)
-    for (int64_t j = 0; j < n; j++)
-        dot += p[j] * dp[j];
+    for (int64_t j = 0; j < keys; j++) {
+        float e = t5_exp(p[j] - lse);
+        p[j] = e;
+        dot += e * keep[j] * dp[j];
+    }
     T5_SIMD
-    for (int64_t j = 0; j < n; j++)
-        dp[j] = p[j] * (dp[j] - dot);
-    for (int64_t j = n; j < t->keys; j++)
-        dp[j] = 0.0f;
-    if (t->a->drop.p != 0.0f)
-        drop(t, i, n, p);
+    for (int64_t j = 0; j < keys; j++) {
+        dp[j] = p[j] * (keep[j] * dp[j] - dot);
+        p[j] *= keep[j];
+    }
     if (!t->dbias)
         return;
     float *dbias = t->dbias - (t->a->q_offset + i);
     T5_SIMD
-    for (int64_t j = 0; j < n; j++)
+    for (int64_t j = 0; j < keys; j++) /* hidden keys add 0 */
         dbias[j] += dp[j];
 }
 
@@ -292,10 +282,9 @@ void K(attention_backward)(const void *args, int64_t first, int64_t last) {
     for (int64_t index = first; index < last; index++) {
         task_init(&t, x, index, omp_get_thread_num(), true);
         if (t.dbias)
-            memset(x->dbias + index * x->range, 0, (size_t)x->range * sizeof(float));
-        pack_transposed(&t, t.a->k, t.kt);
-        pack_transposed(&t, t.a->v, t.vt);
-        pack(&t, t.a->k, t.k0, t.lk, t.k);
+            memset(x->dbias + index * x->row_length, 0, (size_t)x->row_length * sizeof(float));
+        pack_keys(&t, t.a->k, t.k, t.kt);
+        pack_keys(&t, t.a->v, t.v, t.vt);
         if (t.lq == 0) {
             memset(t.dk, 0, (size_t)(t.wide * t.lk) * sizeof(float));
             memset(t.dv, 0, (size_t)(t.wide * t.lk) * sizeof(float));

@@ -67,41 +67,82 @@ typedef struct t5_small_gemm {
                               g->accumulate);                                          \
     }
 
-/* Wide tiles fill the registers: 24 of 32 with AVX-512, 12 of 16 otherwise. */
+/* Rows x columns of the largest tile fill the registers: 24 of 32 with AVX-512, 12 of 16 otherwise.
+ * What is left at the right and at the bottom takes smaller tiles. */
+T5_TILE(6, 1)
+T5_TILE(6, 2)
+T5_TILE(4, 1)
+T5_TILE(4, 2)
+T5_TILE(1, 1)
+T5_TILE(1, 2)
 #if defined(__AVX512F__)
 enum { T5_TILE_VECTORS = 4 };
+T5_TILE(6, 3)
 T5_TILE(6, 4)
+T5_TILE(4, 3)
+T5_TILE(4, 4)
+T5_TILE(1, 3)
 T5_TILE(1, 4)
-T5_TILE(6, 1)
-T5_TILE(1, 1)
-#define T5_TILE_WIDE(rows) t5_tile_##rows##x4
 #else
 enum { T5_TILE_VECTORS = 2 };
-T5_TILE(6, 2)
-T5_TILE(1, 2)
-T5_TILE(6, 1)
-T5_TILE(1, 1)
-#define T5_TILE_WIDE(rows) t5_tile_##rows##x2
+#endif
+
+#define T5_TILE_COLUMN(vectors)                                                 \
+    static inline void t5_tiles_##vectors(const t5_small_gemm *g, int64_t j0) { \
+        int64_t i = 0;                                                          \
+        for (; i + 6 <= g->m; i += 6)                                           \
+            t5_tile_6x##vectors(g, i, j0);                                      \
+        for (; i + 4 <= g->m; i += 4)                                           \
+            t5_tile_4x##vectors(g, i, j0);                                      \
+        for (; i < g->m; i++)                                                   \
+            t5_tile_1x##vectors(g, i, j0);                                      \
+    }
+T5_TILE_COLUMN(1)
+T5_TILE_COLUMN(2)
+#if defined(__AVX512F__)
+T5_TILE_COLUMN(3)
+T5_TILE_COLUMN(4)
 #endif
 
 static inline void t5_gemm_small(const t5_small_gemm *g) {
     for (int64_t j = 0; j < g->n;) {
-        bool wide = g->n - j >= T5_TILE_VECTORS * T5_LANES;
-        int64_t i = 0;
-        for (; i + 6 <= g->m; i += 6) {
-            if (wide)
-                T5_TILE_WIDE(6)(g, i, j);
-            else
-                t5_tile_6x1(g, i, j);
-        }
-        for (; i < g->m; i++) {
-            if (wide)
-                T5_TILE_WIDE(1)(g, i, j);
-            else
-                t5_tile_1x1(g, i, j);
-        }
-        j += wide ? T5_TILE_VECTORS * T5_LANES : T5_LANES;
+        int vectors = t5_min_int((g->n - j) / T5_LANES, T5_TILE_VECTORS);
+#if defined(__AVX512F__)
+        if (vectors == 4)
+            t5_tiles_4(g, j);
+        if (vectors == 3)
+            t5_tiles_3(g, j);
+#endif
+        if (vectors == 2)
+            t5_tiles_2(g, j);
+        if (vectors == 1)
+            t5_tiles_1(g, j);
+        j += vectors * T5_LANES;
     }
+}
+
+/* to (4 columns of from's 4 rows): to[c * ldt + r] = from[r * ldf + c]. */
+static inline void t5_transpose_4x4(const float *from, int64_t ldf, float *to, int64_t ldt) {
+#if defined(__x86_64__)
+    __m128 r0 = _mm_loadu_ps(from), r1 = _mm_loadu_ps(from + ldf);
+    __m128 r2 = _mm_loadu_ps(from + 2 * ldf), r3 = _mm_loadu_ps(from + 3 * ldf);
+    _MM_TRANSPOSE4_PS(r0, r1, r2, r3);
+    _mm_storeu_ps(to, r0);
+    _mm_storeu_ps(to + ldt, r1);
+    _mm_storeu_ps(to + 2 * ldt, r2);
+    _mm_storeu_ps(to + 3 * ldt, r3);
+#else
+    for (int c = 0; c < 4; c++)
+        for (int r = 0; r < 4; r++)
+            to[c * ldt + r] = from[r * ldf + c];
+#endif
+}
+
+/* to (cols, rows) = from (rows, cols) transposed; rows and cols are multiples of 4. */
+static inline void t5_transpose(const float *from, int64_t rows, int64_t cols, float *to) {
+    for (int64_t r = 0; r < rows; r += 4)
+        for (int64_t c = 0; c < cols; c += 4)
+            t5_transpose_4x4(from + r * cols + c, cols, to + c * rows + r, rows);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef T5_DEVICE_CPU_KERNELS_SIMD_H
 #define T5_DEVICE_CPU_KERNELS_SIMD_H
 #include "device/cpu_kernels.h"
+#include "device/cpu_kernels_philox.h"
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@
 #define K(name) T5_JOIN(t5_##name, T5_ISA)
 #define T5_SIMD _Pragma("omp simd")
 
-enum { T5_BLOCK = 512 }; /* columns; a multiple of 4, as dropout needs */
+enum { T5_BLOCK = 512 }; /* columns; a multiple of what a dropout mask is written in */
 
 static inline int t5_min_int(int64_t a, int b) {
     return a < b ? (int)a : b;
@@ -108,13 +109,16 @@ static inline void t5_row_write(t5_mat m, int64_t row, int64_t col, int n, const
         bits[j] = t5_bf16_of(target[j]);
 }
 
-/* A block of a dropout mask: 0 or 1/(1-p) for each element, and 1 when p is 0. */
+/* A dropout of one operation, and a block of its mask: 0 or 1/(1-p) for each element, 1 when p is
+ * 0. */
 typedef struct t5_mask {
     t5_dropout drop;
     uint32_t threshold;
     float keep;
     float v[T5_BLOCK];
 } t5_mask;
+
+enum { T5_MASK_SLACK = 4 * T5_GROUPS }; /* a mask is written in steps of this */
 
 static inline void t5_mask_init(t5_mask *mask, t5_dropout drop) {
     mask->drop = drop;
@@ -125,41 +129,22 @@ static inline void t5_mask_init(t5_mask *mask, t5_dropout drop) {
             mask->v[j] = 1.0f;
 }
 
-/* Philox4x32-10 as in base/rng.h, in a form that is computed in lanes of groups of 4. */
-static inline void t5_philox_lane(uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3, uint32_t k0,
-                                  uint32_t k1, uint32_t out[4]) {
-#pragma GCC unroll 10
-    for (int round = 0; round < 10; round++) {
-        uint64_t a = (uint64_t)c0 * 0xD2511F53u, b = (uint64_t)c2 * 0xCD9E8D57u;
-        c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
-        c1 = (uint32_t)b;
-        c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
-        c3 = (uint32_t)a;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+/* to = elements first .. first+n-1 of a token, rounded up to T5_MASK_SLACK; first is a multiple of
+ * 4 and p is not 0. */
+static inline void t5_mask_fill(const t5_mask *mask, int64_t token, uint32_t first, int64_t n,
+                                float *to) {
+    const uint32_t *tok = mask->drop.d_tok + 2 * token;
+    const uint32_t counter[3] = {mask->drop.site, tok[0], tok[1]};
+    uint32_t keep = t5_bits_of_float(mask->keep);
+    for (int64_t j = 0; j < n; j += T5_MASK_SLACK)
+        t5_philox_keep(counter, first / 4 + (uint32_t)(j / 4), mask->drop.seed, mask->drop.step,
+                       mask->threshold, keep, to + j);
 }
 
-/* mask->v = elements first .. first+n-1 of a token; first is a multiple of 4. */
+/* mask->v = elements first .. first+n-1 of a token, n <= T5_BLOCK. */
 static inline void t5_mask_row(t5_mask *mask, int64_t token, uint32_t first, int n) {
-    if (mask->drop.p == 0.0f)
-        return;
-    const uint32_t *tok = mask->drop.d_tok + 2 * token;
-    uint32_t site = mask->drop.site, row = tok[0], position = tok[1], group = first / 4;
-    uint32_t seed = mask->drop.seed, step = mask->drop.step, threshold = mask->threshold;
-    float keep = mask->keep;
-    int groups = (n + 3) / 4;
-    float *v = mask->v;
-    T5_SIMD
-    for (int g = 0; g < groups; g++) {
-        uint32_t word[4];
-        t5_philox_lane(site, row, position, group + (uint32_t)g, seed, step, word);
-        v[4 * g] = word[0] < threshold ? 0.0f : keep;
-        v[4 * g + 1] = word[1] < threshold ? 0.0f : keep;
-        v[4 * g + 2] = word[2] < threshold ? 0.0f : keep;
-        v[4 * g + 3] = word[3] < threshold ? 0.0f : keep;
-    }
+    if (mask->drop.p != 0.0f)
+        t5_mask_fill(mask, token, first, n, mask->v);
 }
 
 #endif

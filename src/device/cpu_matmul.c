@@ -1,13 +1,16 @@
-/* Matrix products. Making a oneDNN primitive costs some tenths of a millisecond (it generates
- * code), so they are kept: a hash table by everything but the addresses, bounded, since the number
- * of tokens of a batch takes any value; the least recently used one goes first. */
+/* Matrix products. Making a oneDNN primitive for given sizes generates code: some tenths of a
+ * millisecond and 50 to 100 KB, too much for every number of tokens that a batch may have. One that
+ * takes the sizes when it runs is as fast, but for A B^T of few rows (measured with oneDNN 2.6:
+ * 0.75 of the speed at 61 rows); so large ones of those get primitives of their own. All are kept
+ * in a hash table of bounded size, where the least recently used one makes room. */
 #include "device/cpu.h"
 #include "device/cpu_dnnl.h"
 #include <assert.h>
 #include <omp.h>
 #include <string.h>
 
-enum { CAPACITY = 2048, SLOTS = 4096, NONE = -1 };
+enum { CAPACITY = 512, SLOTS = 1024, NONE = -1 };
+#define OWN_PRIMITIVE 5e7 /* m n k from which the code pays after a few runs */
 
 typedef struct entry {
     t5_product key;
@@ -63,12 +66,16 @@ static bool same(const t5_product *x, const t5_product *y) {
 }
 
 static int slot_of(const t5_product *p) {
-    uint64_t words[] = {(uint64_t)p->m,   (uint64_t)p->n,    (uint64_t)p->k,     (uint64_t)p->lda,
-                        (uint64_t)p->ldb, (uint64_t)p->ldc,  (uint64_t)p->ta,    (uint64_t)p->tb,
-                        (uint64_t)p->add, (uint64_t)p->type, (uint64_t)p->c_type};
+    uint32_t alpha;
+    memcpy(&alpha, &p->alpha, sizeof alpha);
+    uint64_t words[] = {(uint64_t)p->m,    (uint64_t)p->n,      (uint64_t)p->k,  (uint64_t)p->lda,
+                        (uint64_t)p->ldb,  (uint64_t)p->ldc,    (uint64_t)p->ta, (uint64_t)p->tb,
+                        (uint64_t)p->type, (uint64_t)p->c_type, p->add,          alpha};
     uint64_t hash = 0;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        hash = (hash ^ words[i]) * 0x9E3779B97F4A7C15u, hash ^= hash >> 29;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        hash = (hash ^ words[i]) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
+    }
     return (int)(hash % SLOTS);
 }
 
@@ -99,6 +106,12 @@ static int entry_free(t5_cpu_matmul *mm) {
     return i;
 }
 
+static void fail(t5_cpu *cpu, const t5_product *p, dnnl_status_t status) {
+    t5_fail(&cpu->error, status == dnnl_out_of_memory ? T5_ERR_MEMORY : T5_ERR_DEVICE,
+            "oneDNN: matrix product (%lld x %lld) (%lld x %lld): %s", (long long)p->m,
+            (long long)p->k, (long long)p->k, (long long)p->n, t5_dnnl_status_name(status));
+}
+
 static const t5_dnnl_product *find(t5_cpu *cpu, const t5_product *key) {
     t5_cpu_matmul *mm = cpu->matmul;
     int slot = slot_of(key), i = mm->slots[slot];
@@ -113,10 +126,7 @@ static const t5_dnnl_product *find(t5_cpu *cpu, const t5_product *key) {
     dnnl_status_t status = t5_dnnl_product_create(mm->engine, key, &product);
     if (status != dnnl_success) {
         t5_dnnl_product_destroy(&product);
-        t5_fail(&cpu->error, status == dnnl_out_of_memory ? T5_ERR_MEMORY : T5_ERR_DEVICE,
-                "oneDNN: matrix product (%lld x %lld) (%lld x %lld): %s", (long long)key->m,
-                (long long)key->k, (long long)key->k, (long long)key->n,
-                t5_dnnl_status_name(status));
+        fail(cpu, key, status);
         return NULL;
     }
     i = entry_free(mm);
@@ -126,31 +136,19 @@ static const t5_dnnl_product *find(t5_cpu *cpu, const t5_product *key) {
     return &mm->entries[i].product;
 }
 
-static void execute(t5_cpu *cpu, const t5_dnnl_product *p, void *a, void *b, void *c) {
-    int n = 3;
-    dnnl_exec_arg_t args[4] = {
-        {DNNL_ARG_SRC, p->a}, {DNNL_ARG_WEIGHTS, p->b}, {DNNL_ARG_DST, p->c}};
-    dnnl_status_t status = dnnl_memory_set_data_handle(p->a, a);
-    if (status == dnnl_success)
-        status = dnnl_memory_set_data_handle(p->b, b);
-    if (status == dnnl_success)
-        status = dnnl_memory_set_data_handle(p->c, c);
-    if (p->scratchpad) {
-        void *scratch = t5_cpu_scratch(cpu, p->scratchpad_bytes);
+static void execute(t5_cpu *cpu, const t5_dnnl_product *product, const t5_product *actual, void *a,
+                    void *b, void *c) {
+    t5_cpu_matmul *mm = cpu->matmul;
+    void *scratch = NULL;
+    if (product->scratchpad_bytes > 0) {
+        scratch = t5_cpu_scratch(cpu, product->scratchpad_bytes);
         if (!scratch)
             return;
-        if (status == dnnl_success)
-            status = dnnl_memory_set_data_handle(p->scratchpad, scratch);
-        args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, p->scratchpad};
     }
-    t5_cpu_matmul *mm = cpu->matmul;
-    if (status == dnnl_success)
-        status = dnnl_primitive_execute(p->primitive, mm->stream, n, args);
-    if (status == dnnl_success)
-        status = dnnl_stream_wait(mm->stream);
+    dnnl_status_t status =
+        t5_dnnl_product_run(mm->engine, mm->stream, product, actual, a, b, c, scratch);
     if (status != dnnl_success)
-        t5_fail(&cpu->error, T5_ERR_DEVICE, "oneDNN: a matrix product failed: %s",
-                t5_dnnl_status_name(status));
+        fail(cpu, actual, status);
 }
 
 /* No product at all: C = beta C. */
@@ -161,27 +159,33 @@ static void empty_product(t5_device *dev, float beta, t5_mat c) {
     (void)dev;
 }
 
+/* See above; sums with a scale are the other case where the general primitive is slow. */
+static bool wants_own(const t5_product *p) {
+    bool large = (double)p->m * (double)p->n * (double)p->k >= OWN_PRIMITIVE;
+    return large && ((p->tb && !p->ta) || (p->add && p->alpha != 1.0f));
+}
+
 void t5_cpu_matmul_run(t5_device *dev, bool ta, t5_mat a, bool tb, t5_mat b, float alpha,
                        float beta, t5_mat c) {
     t5_cpu *cpu = t5_cpu_of(dev);
-    t5_product key = {.m = c.rows,
-                      .n = c.cols,
-                      .k = ta ? a.rows : a.cols,
-                      .lda = a.ld,
-                      .ldb = b.ld,
-                      .ldc = c.ld,
-                      .alpha = alpha,
-                      .ta = ta,
-                      .tb = tb,
-                      .add = beta != 0.0f,
-                      .type = a.type,
-                      .c_type = c.type};
-    assert(a.type == b.type && (beta == 0.0f || beta == 1.0f));
-    assert((ta ? a.cols : a.rows) == key.m && (tb ? b.cols : b.rows) == key.k);
-    assert((tb ? b.rows : b.cols) == key.n);
-    if (t5_cpu_failed(cpu) || key.m == 0 || key.n == 0)
+    t5_product actual = {.m = c.rows,
+                         .n = c.cols,
+                         .k = ta ? a.rows : a.cols,
+                         .lda = a.ld,
+                         .ldb = b.ld,
+                         .ldc = c.ld,
+                         .alpha = alpha,
+                         .ta = ta,
+                         .tb = tb,
+                         .add = beta != 0.0f,
+                         .type = a.type,
+                         .c_type = c.type};
+    assert(a.type == b.type && alpha != 0.0f && (beta == 0.0f || beta == 1.0f));
+    assert((ta ? a.cols : a.rows) == actual.m && (tb ? b.cols : b.rows) == actual.k);
+    assert((tb ? b.rows : b.cols) == actual.n);
+    if (t5_cpu_failed(cpu) || actual.m == 0 || actual.n == 0)
         return;
-    if (key.k == 0) {
+    if (actual.k == 0) {
         empty_product(dev, beta, c);
         return;
     }
@@ -189,9 +193,11 @@ void t5_cpu_matmul_run(t5_device *dev, bool ta, t5_mat a, bool tb, t5_mat b, flo
     int before = omp_get_max_threads();
     if (before != cpu->threads)
         omp_set_num_threads(cpu->threads);
+    bool own = wants_own(&actual);
+    t5_product key = own ? actual : t5_product_any_size(actual);
     const t5_dnnl_product *product = find(cpu, &key);
     if (product)
-        execute(cpu, product, a.p, b.p, c.p);
+        execute(cpu, product, &actual, a.p, b.p, c.p);
     if (before != cpu->threads)
         omp_set_num_threads(before);
 }
