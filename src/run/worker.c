@@ -91,6 +91,17 @@ static void note_failure(t5_trial_summary *s, const t5_error *reason) {
     s->has_test = false;
 }
 
+/* What cannot be written makes the trial a failed one. On a full disk there may still be room for
+ * its file without the tables, so that the file does not stay "pending". */
+static void write_trial(const t5_worker *w, t5_trial_summary *s, const t5_record *record) {
+    const char *dir = w->setup->settings.output_dir;
+    t5_error io = {0}, again = {0};
+    if (t5_results_write_trial(dir, s, record, &w->texts[T5_TEST], &io) == T5_OK)
+        return;
+    note_failure(s, &io);
+    t5_results_write_trial(dir, s, NULL, NULL, &again);
+}
+
 /* Trains one trial; the leader writes its file and tells rank 0. */
 static t5_status one_trial(t5_worker *w, const t5_assignment *a, t5_error *err) {
     t5_trial_summary summary = {.spec = a->spec, .decision = -1, .improved = -1, .otherwise = -1};
@@ -108,10 +119,7 @@ static t5_status one_trial(t5_worker *w, const t5_assignment *a, t5_error *err) 
     else if (trial_err.status != T5_OK)
         note_failure(&summary, &trial_err);
     if (w->leader) {
-        t5_error io = {0};
-        if (t5_results_write_trial(w->setup->settings.output_dir, &summary, &record,
-                                   &w->texts[T5_TEST], &io) != T5_OK)
-            note_failure(&summary, &io);
+        write_trial(w, &summary, &record);
         report_trial(w, a, &summary, err);
     }
     t5_comm_agree(w->group, err);

@@ -82,6 +82,33 @@ static void out_of_memory_is_a_trials_failure(void **state) {
     expect_attribute("oom", "seed2", "status", "failed");
 }
 
+/* A limit on the size of files stands in for a full disk: the tables do not fit, the rest does. */
+static void a_file_that_does_not_fit_is_a_trials_failure(void **state) {
+    const size_t bytes = 16 << 20; /* ulimit counts in 512 or 1024 bytes */
+    char *text = malloc(bytes + 1);
+    (void)state;
+    assert_non_null(text);
+    memset(text, 'a', bytes);
+    for (size_t i = 1; i < bytes; i += 2)
+        text[i] = ' ';
+    text[bytes] = 0;
+    FILE *f = fopen("data.jsonl", "w");
+    assert_non_null(f);
+    for (int row = 0; row < 10; row++) /* row 1 is the test split */
+        fprintf(f, "{\"sns_text\": \"%s\", \"emoji_string\": \"X\"}\n", row == 1 ? text : "aaa");
+    assert_int_equal(fclose(f), 0);
+    free(text);
+    write_text("one.cfg", COMMON);
+    run_result r = run("trap '' XFSZ; ulimit -f 12000; %s one.cfg --output full "
+                       "--set data.max_input=8 --set train.epochs=1",
+                       T5MPI);
+    expect_status("a trial whose file does not fit", &r, 1);
+    expect_text("the report", &r, "cannot be written");
+    free(r.output);
+    expect_attribute("full", "trial", "status", "failed");
+    expect_attribute("full", "trial", "reason", "cannot be written");
+}
+
 static void every_trial_of_a_tree_has_a_status(void **state) {
     static const char *const modes[] = {"none", "idle", "all"};
     char name[32];
@@ -120,6 +147,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(trials_fail_alone),
         cmocka_unit_test(out_of_memory_is_a_trials_failure),
+        cmocka_unit_test(a_file_that_does_not_fit_is_a_trials_failure),
         cmocka_unit_test(every_trial_of_a_tree_has_a_status),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
