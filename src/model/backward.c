@@ -50,7 +50,7 @@ static void attention(const pass *b, int s, int l, bool cross, const t5_attentio
     t5_model *m = b->m;
     linear(b, m->work.stack[s].y, slot->out, o, grad->out);
     t5_attention a = t5_attention_of(m, s, l, cross, slot);
-    float *d_dbias = cross ? NULL : t5_grad(m, m->layout.stack[s].bias_table);
+    float *d_dbias = cross ? NULL : t5_grad(m, m->layout.stack[s].block[l].bias_table);
     m->dev->ops->attention_backward(m->dev, &a, slot->out, slot->d_lse, grad->out, grad->q, grad->k,
                                     grad->v, d_dbias);
 }

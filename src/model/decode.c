@@ -300,7 +300,7 @@ static void self_attention(t5_decoder *d, int l) {
     a.d_k_start = d_step_block(d, STEP_SELF_KEY);
     a.d_k_len = d_step_block(d, STEP_SELF_LEN);
     a.q_offset = d->live.position;
-    a.d_bias_table = t5_master(m, m->layout.stack[T5_DECODER].bias_table);
+    a.d_bias_table = t5_master(m, b->bias_table);
     a.causal_buckets = true;
     m->dev->ops->attention_forward(m->dev, &a, top(d->attention, d->live.n), NULL);
     t5_linear(m, top(d->attention, d->live.n), b->self_o, top(d->y, d->live.n));

@@ -29,7 +29,7 @@ void t5_linear(t5_model *m, t5_mat x, int64_t offset, t5_mat y) {
 }
 
 float t5_logit_scale(const t5_shape *shape) {
-    return shape->tied ? 1 / sqrtf((float)shape->d_model) : 1;
+    return shape->tied && !shape->unscaled ? 1 / sqrtf((float)shape->d_model) : 1;
 }
 
 void t5_logits(t5_model *m, t5_mat h, t5_mat logits) {
@@ -55,7 +55,7 @@ t5_attention t5_attention_of(const t5_model *m, int s, int layer, bool cross,
         .q = slot->q,
         .k = slot->k,
         .v = slot->v,
-        .d_bias_table = cross ? NULL : t5_master(m, m->layout.stack[s].bias_table),
+        .d_bias_table = cross ? NULL : t5_master(m, m->layout.stack[s].block[layer].bias_table),
         .buckets = m->shape.buckets,
         .max_distance = m->shape.max_distance,
         .causal_buckets = s == T5_DECODER && !cross,

@@ -14,14 +14,14 @@ enum { T5_ENCODER, T5_DECODER, T5_STACKS };
  * (3 inner, d_model), cross_kv (2 inner, d_model), ff_in (d_ff or, gated, 2 d_ff, d_model). */
 typedef struct t5_block {
     int64_t self_norm, self_qkv, self_o;
+    int64_t bias_table; /* (buckets, heads); that of block 0 unless every layer has one */
     int64_t cross_norm, cross_q, cross_kv, cross_o; /* decoder only */
     int64_t ff_norm, ff_in, ff_out;
 } t5_block;
 
 typedef struct t5_stack {
     int n_layers;
-    t5_block *block;    /* (n_layers) */
-    int64_t bias_table; /* (buckets, heads), of block 0, read by every layer */
+    t5_block *block; /* (n_layers) */
     int64_t final_norm;
 } t5_stack;
 

@@ -97,6 +97,17 @@ static void add_norms(builder *b, const t5_shape *shape, int s, int layers, t5_s
     }
 }
 
+static void add_bias_tables(builder *b, const t5_shape *shape, int s, int layers, t5_stack *stack) {
+    for (int l = shape->bias_every_layer ? layers - 1 : 0; l >= 0; l--) {
+        int64_t table = add_in(b, s, l, 0, "SelfAttention.relative_attention_bias", shape->buckets,
+                               shape->heads, 1 / sqrt((double)shape->d_model));
+        if (stack->block)
+            stack->block[l].bias_table = table;
+    }
+    for (int l = 1; stack->block && !shape->bias_every_layer && l < layers; l++)
+        stack->block[l].bias_table = stack->block[0].bias_table;
+}
+
 static void build(builder *b, const t5_shape *shape, t5_layout *layout) {
     const int layers[T5_STACKS] = {shape->enc_layers, shape->dec_layers};
     int64_t d = shape->d_model;
@@ -115,8 +126,7 @@ static void build(builder *b, const t5_shape *shape, t5_layout *layout) {
         layout->n_products = align(b);
     }
     for (int s = T5_DECODER; s >= T5_ENCODER; s--)
-        layout->stack[s].bias_table = add_in(b, s, 0, 0, "SelfAttention.relative_attention_bias",
-                                             shape->buckets, shape->heads, 1 / sqrt((double)d));
+        add_bias_tables(b, shape, s, layers[s], &layout->stack[s]);
     layout->n_decay = align(b);
     for (int s = T5_DECODER; s >= T5_ENCODER; s--)
         add_norms(b, shape, s, layers[s], &layout->stack[s]);

@@ -14,8 +14,10 @@ typedef struct t5_shape {
     int d_model, d_kv, d_ff, heads, enc_layers, dec_layers;
     int buckets, max_distance; /* 32, 128 */
     t5_activation_kind act;
-    bool tied; /* lm_head is the embedding, decoder output scaled by d_model^-0.5 (v1.0) */
-    float eps; /* 1e-6 */
+    bool tied;     /* lm_head is the embedding, decoder output scaled by d_model^-0.5 (v1.0) ... */
+    bool unscaled; /* ... or tied and not scaled (mT5 and v1.1 of Transformers 5); else ignored */
+    bool bias_every_layer; /* relative bias tables in every layer (umT5), not in the first only */
+    float eps;             /* 1e-6 */
     int pad_id, eos_id, start_id; /* 0, 1, 0 */
 } t5_shape;
 

@@ -53,7 +53,8 @@ int64_t t5_shape_params(const t5_shape *shape) {
     int64_t encoder = shape->enc_layers * (attention + ff + 2 * d) + d;
     int64_t decoder = shape->dec_layers * (2 * attention + ff + 3 * d) + d;
     int64_t embedding = (int64_t)shape->vocab * d;
-    int64_t tables = 2 * (int64_t)shape->buckets * shape->heads;
+    int layers = shape->bias_every_layer ? shape->enc_layers + shape->dec_layers : T5_STACKS;
+    int64_t tables = layers * (int64_t)shape->buckets * shape->heads;
     return encoder + decoder + tables + (shape->tied ? 1 : 2) * embedding;
 }
 

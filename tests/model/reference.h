@@ -142,8 +142,9 @@ static inline void ref_attention(ref_stack *k, int layer, const double *encoded,
         snprintf(what, sizeof what, "%s.%c", kind, "qkvo"[i]);
         w[i] = ref_in_block(k, layer, sub, what);
     }
-    const double *bias =
-        encoded ? NULL : ref_in_block(k, 0, 0, "SelfAttention.relative_attention_bias");
+    const double *bias = encoded ? NULL
+                                 : ref_in_block(k, shape->bias_every_layer ? layer : 0, 0,
+                                                "SelfAttention.relative_attention_bias");
     int n_k = encoded ? n_enc : k->n;
     double *h = ref_norm(k, ref_in_block(k, layer, sub, "layer_norm"));
     const double *source = encoded ? encoded : h;
@@ -245,7 +246,7 @@ static inline double ref_loss(const ref_t5 *r, const t5_input *in, int from, int
         double *encoded = ref_run_stack(r, T5_ENCODER, in->enc_ids + e, n_enc, in->row[i], NULL, 0);
         double *h =
             ref_run_stack(r, T5_DECODER, in->dec_ids + t0, n_dec, in->row[i], encoded, n_enc);
-        if (shape->tied)
+        if (shape->tied && !shape->unscaled)
             for (int j = 0; j < n_dec * d; j++)
                 h[j] /= sqrt((double)d);
         double *y = ref_linear(h, n_dec, d, head, vocab);

@@ -31,6 +31,14 @@ static inline t5_shape scene_shape(bool gated) {
                       .eos_id = 1};
 }
 
+/* umT5: gated, tied, and relative biases in every layer. */
+static inline t5_shape scene_shape_umt5(void) {
+    t5_shape shape = scene_shape(true);
+    shape.tied = shape.bias_every_layer = true;
+    shape.dec_layers = 3;
+    return shape;
+}
+
 typedef struct scene {
     t5_device *dev;
     t5_model *model;
@@ -115,9 +123,8 @@ static inline void scene_weights(t5_model *model) {
     }
 }
 
-static inline void scene_open(scene *c, bool gated, bool bf16) {
+static inline void scene_open_shape(scene *c, t5_shape shape, bool bf16) {
     t5_error err = {0};
-    t5_shape shape = scene_shape(gated);
     *c = (scene){0};
     must(t5_device_open_cpu(THREADS, &c->dev, &err), &err);
     if (bf16 && !c->dev->has_bf16) {
@@ -128,6 +135,10 @@ static inline void scene_open(scene *c, bool gated, bool bf16) {
     must(t5_model_create(c->dev, &shape, bf16, true, &c->model, &err), &err);
     scene_weights(c->model);
     scene_batch(c, shape.vocab);
+}
+
+static inline void scene_open(scene *c, bool gated, bool bf16) {
+    scene_open_shape(c, scene_shape(gated), bf16);
 }
 
 static inline void scene_close(scene *c) {

@@ -63,7 +63,7 @@ static void reweight(t5_model *model, const char *name, float factor) {
 }
 
 /* A random model that does not just repeat itself, and rows of 1 to 150 tokens. */
-static int set_up(void **state) {
+static int set_up_family(void **state, bool bias_every_layer) {
     static const int n_enc[N_ROWS] = {5, 1, 150, 8, 3, 17, 2, 9, 1, 30, 6, 4};
     const t5_shape shape = {.vocab = VOCAB,
                             .d_model = 32,
@@ -76,6 +76,7 @@ static int set_up(void **state) {
                             .max_distance = 6,
                             .act = T5_ACTIVATION_GATED_GELU,
                             .tied = true,
+                            .bias_every_layer = bias_every_layer,
                             .eps = 1e-6f,
                             .eos_id = END};
     t5_error err = {0};
@@ -86,6 +87,9 @@ static int set_up(void **state) {
     ok(t5_model_init_random(c->model, 5, &err), &err);
     reweight(c->model, "wo.weight", 3.0f);
     reweight(c->model, "EncDecAttention.o", 2.0f);
+    if (bias_every_layer)
+        reweight(c->model, "relative_attention_bias",
+                 4.0f); /* so that each table matters, and some rows still end */
     reweight(c->model, "decoder.final_layer_norm", 0.0f);
     c->in.n_seq = N_ROWS;
     for (int s = 0; s < N_ROWS; s++) {
@@ -102,6 +106,14 @@ static int set_up(void **state) {
     c->in.row = c->row;
     *state = c;
     return 0;
+}
+
+static int set_up(void **state) {
+    return set_up_family(state, false);
+}
+
+static int set_up_umt5(void **state) {
+    return set_up_family(state, true);
 }
 
 static int tear_down(void **state) {
@@ -549,5 +561,10 @@ int main(void) {
         cmocka_unit_test(every_position_has_its_own_draw),
         cmocka_unit_test(sampling_follows_the_law),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    const struct CMUnitTest umt5[] = {
+        cmocka_unit_test(greedy_takes_the_best),
+        cmocka_unit_test(beam_scores_are_the_mean_log_probability),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down) +
+           cmocka_run_group_tests(umt5, set_up_umt5, tear_down);
 }

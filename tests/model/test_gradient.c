@@ -7,7 +7,7 @@ static const double STEP = 1e-5, LIMIT = 1e-5, SCALE = 0.125;
 
 typedef struct gradient_case {
     const char *name;
-    bool gated;
+    bool gated, umt5, unscaled;
     const t5_loss_settings *loss;
     float drop_p;
 } gradient_case;
@@ -33,7 +33,9 @@ static void gradient_is_the_derivative(void **state) {
     const gradient_case *g = *state;
     scene c;
     t5_error err = {0};
-    scene_open(&c, g->gated, false);
+    t5_shape shape = g->umt5 ? scene_shape_umt5() : scene_shape(g->gated);
+    shape.unscaled = g->unscaled;
+    scene_open_shape(&c, shape, false);
     ref_t5 r = scene_reference(&c);
     r.drop_p = g->drop_p;
     r.drop_seed = 11;
@@ -56,11 +58,14 @@ static void gradient_is_the_derivative(void **state) {
 
 int main(void) {
     static gradient_case cases[] = {
-        {"v1.0, cross entropy", false, &PLAIN, 0},
-        {"v1.0, label smoothing, dropout", false, &SMOOTHED, 0.25f},
-        {"v1.0, focal", false, &FOCAL, 0},
-        {"v1.1, cross entropy", true, &PLAIN, 0},
-        {"v1.1, focal, dropout", true, &FOCAL, 0.25f},
+        {"v1.0, cross entropy", false, false, false, &PLAIN, 0},
+        {"v1.0, label smoothing, dropout", false, false, false, &SMOOTHED, 0.25f},
+        {"v1.0, focal", false, false, false, &FOCAL, 0},
+        {"v1.0 without the logits' scale", false, false, true, &PLAIN, 0},
+        {"v1.1, cross entropy", true, false, false, &PLAIN, 0},
+        {"v1.1, focal, dropout", true, false, false, &FOCAL, 0.25f},
+        {"umT5, cross entropy", true, true, false, &PLAIN, 0},
+        {"umT5, label smoothing, dropout", true, true, false, &SMOOTHED, 0.25f},
     };
     enum { N = sizeof cases / sizeof *cases };
     struct CMUnitTest tests[N];

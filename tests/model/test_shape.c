@@ -113,11 +113,31 @@ static void names_are_those_of_a_state_dict(void **state) {
         scene_close(&c[gated]);
 }
 
+/* umT5: a table in every layer, so that a layer's is the gradient of that layer alone. */
+static void every_layer_may_have_its_biases(void **state) {
+    (void)state;
+    scene c;
+    scene_open_shape(&c, scene_shape_umt5(), false);
+    const t5_shape *shape = t5_model_shape(c.model);
+    for (int s = 0; s < T5_STACKS; s++)
+        for (int l = 0; l < (s == T5_ENCODER ? shape->enc_layers : shape->dec_layers); l++) {
+            char name[128];
+            snprintf(name, sizeof name,
+                     "%s.block.%d.layer.0.SelfAttention.relative_attention_bias.weight",
+                     s == T5_ENCODER ? "encoder" : "decoder", l);
+            const t5_param *p = find(c.model, name);
+            assert_non_null(p);
+            assert_true(p->rows == shape->buckets && p->cols == shape->heads && p->decay);
+        }
+    scene_close(&c);
+}
+
 static void parameters_do_not_overlap(void **state) {
     (void)state;
-    for (int gated = 0; gated < 2; gated++) {
+    const t5_shape shapes[] = {scene_shape(false), scene_shape(true), scene_shape_umt5()};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         scene c;
-        scene_open(&c, gated, false);
+        scene_open_shape(&c, shapes[s], false);
         int64_t end = 0, sum = 0;
         for (int i = 0; i < t5_model_n_params(c.model); i++) {
             const t5_param *p = t5_model_param(c.model, i);
@@ -203,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_shapes_are_refused),
         cmocka_unit_test(names_are_those_of_a_state_dict),
+        cmocka_unit_test(every_layer_may_have_its_biases),
         cmocka_unit_test(parameters_do_not_overlap),
         cmocka_unit_test(published_sizes),
         cmocka_unit_test(operations_of_a_step),
