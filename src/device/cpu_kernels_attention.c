@@ -77,8 +77,11 @@ static void pack(const task *t, t5_mat m, int64_t row0, int64_t rows, float *to)
     for (int64_t i = 0; i < rows; i++, to += t->wide) {
         for (int64_t j0 = 0; j0 < t->width; j0 += T5_BLOCK) {
             int n = t5_min_int(t->width - j0, T5_BLOCK);
-            memcpy(to + j0, t5_row_read(m, row0 + i, t->head * t->width + j0, n, buf),
-                   (size_t)n * sizeof *to);
+            const float *row = t5_row_read(m, row0 + i, t->head * t->width + j0, n, buf);
+            float *block = to + j0;
+            T5_SIMD
+            for (int j = 0; j < n; j++)
+                block[j] = row[j];
         }
         for (int64_t j = t->width; j < t->wide; j++)
             to[j] = 0.0f;
@@ -175,6 +178,63 @@ static void probabilities(task *t, int64_t i, float *p) {
         t->args->lse[(t->q0 + i) * t->a->heads + t->head] = max + logf(sum);
 }
 
+/* p[j] += q . k[j], a block of columns of one query against all keys, where the keys lie. */
+static void single_scores(const task *t, int64_t j0, int n) {
+    float buf[T5_BLOCK];
+    const float *q = t->q + j0;
+    for (int64_t i = 0; i < t->lk; i++) {
+        const float *k = t5_row_read(t->a->k, t->k0 + i, t->head * t->width + j0, n, buf);
+        float dot = 0.0f;
+#pragma omp simd reduction(+ : dot)
+        for (int j = 0; j < n; j++)
+            dot += q[j] * k[j];
+        t->p[i] += dot;
+    }
+}
+
+/* o = sum of p[i] v[i], a block of columns. */
+static void single_output(const task *t, int64_t j0, int n) {
+    float buf[T5_BLOCK], *o = t->o + j0;
+    for (int j = 0; j < n; j++)
+        o[j] = 0.0f;
+    for (int64_t i = 0; i < t->lk; i++) {
+        const float *v = t5_row_read(t->a->v, t->k0 + i, t->head * t->width + j0, n, buf);
+        float p = t->p[i];
+        T5_SIMD
+        for (int j = 0; j < n; j++)
+            o[j] += p * v[j];
+    }
+}
+
+/* One query, as in decoding: every key is read once, so packing it would be most of the work. */
+static void forward_single(task *t) {
+    pack(t, t->a->q, t->q0, 1, t->q);
+    memset(t->p, 0, (size_t)t->keys * sizeof *t->p);
+    for (int64_t j0 = 0; j0 < t->width; j0 += T5_BLOCK)
+        single_scores(t, j0, t5_min_int(t->width - j0, T5_BLOCK));
+    probabilities(t, 0, t->p);
+    for (int64_t j0 = 0; j0 < t->width; j0 += T5_BLOCK)
+        single_output(t, j0, t5_min_int(t->width - j0, T5_BLOCK));
+    unpack(t, t->o, t->q0, 1, t->args->out);
+}
+
+static void forward_block(task *t, int64_t i0, int64_t rows) {
+    scores(t, i0, rows);
+    for (int64_t i = 0; i < rows; i++)
+        probabilities(t, i0 + i, t->p + i * t->keys);
+    t5_gemm_small(&(t5_small_gemm){.m = rows,
+                                   .n = t->wide,
+                                   .k = t->lk,
+                                   .a = t->p,
+                                   .a_row = t->keys,
+                                   .a_step = 1,
+                                   .b = t->v,
+                                   .ldb = t->wide,
+                                   .c = t->o,
+                                   .ldc = t->wide});
+    unpack(t, t->o, t->q0 + i0, rows, t->args->out);
+}
+
 void K(attention_forward)(const void *args, int64_t first, int64_t last) {
     const t5_attention_args *x = args;
     task t;
@@ -182,25 +242,14 @@ void K(attention_forward)(const void *args, int64_t first, int64_t last) {
         task_init(&t, x, index, omp_get_thread_num(), false);
         if (t.lq == 0)
             continue;
+        if (t.lq == 1 && !x->lse) { /* a backward would want its own rounding: same code as there */
+            forward_single(&t);
+            continue;
+        }
         pack_keys(&t, t.a->k, t.k, t.kt);
         pack(&t, t.a->v, t.k0, t.lk, t.v);
-        for (int64_t i0 = 0; i0 < t.lq; i0 += T5_Q_ROWS) {
-            int64_t rows = t5_min_int(t.lq - i0, T5_Q_ROWS);
-            scores(&t, i0, rows);
-            for (int64_t i = 0; i < rows; i++)
-                probabilities(&t, i0 + i, t.p + i * t.keys);
-            t5_gemm_small(&(t5_small_gemm){.m = rows,
-                                           .n = t.wide,
-                                           .k = t.lk,
-                                           .a = t.p,
-                                           .a_row = t.keys,
-                                           .a_step = 1,
-                                           .b = t.v,
-                                           .ldb = t.wide,
-                                           .c = t.o,
-                                           .ldc = t.wide});
-            unpack(&t, t.o, t.q0 + i0, rows, x->out);
-        }
+        for (int64_t i0 = 0; i0 < t.lq; i0 += T5_Q_ROWS)
+            forward_block(&t, i0, t5_min_int(t.lq - i0, T5_Q_ROWS));
     }
 }
 

@@ -2,6 +2,7 @@
  * order that compares like the value, then the inverted index, so the lower index wins among
  * equals. */
 #include "device/cpu_kernels_names.h"
+#include <float.h>
 #include <omp.h>
 
 static uint64_t key_of(float value, int64_t id) {
@@ -63,7 +64,8 @@ static void select_row(const float *x, int64_t vocab, int64_t k, uint64_t *heap)
     }
 }
 
-/* NaN becomes -infinity here, so that the rest has an order. */
+/* NaN becomes -infinity here, so that the rest has an order; a row that has no sum stays as it is.
+ */
 static void log_softmax_row(float *x, int64_t vocab, bool normalise) {
     float max = -INFINITY;
     double sum = 0.0;
@@ -77,7 +79,8 @@ static void log_softmax_row(float *x, int64_t vocab, bool normalise) {
             max = v > max ? v : max;
         }
     }
-    if (!normalise || !isfinite(max))
+    /* an OpenMP max may start from -FLT_MAX: a row of nothing but -infinity ends there */
+    if (!normalise || !isfinite(max) || max <= -FLT_MAX)
         return;
     for (int64_t j0 = 0; j0 < vocab; j0 += T5_BLOCK) {
         int n = t5_min_int(vocab - j0, T5_BLOCK);
