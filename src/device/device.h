@@ -11,7 +11,7 @@
  * compute type, args say which). Reductions are at least float32. `d_`: device memory.
  *
  * To add an operation: a slot here with its formula and source, the CPU implementation, a
- * conformance test with finite differences in tests/test_device.c; then the other backends. */
+ * conformance test with finite differences in tests/device; then the other backends. */
 #ifndef T5_DEVICE_DEVICE_H
 #define T5_DEVICE_DEVICE_H
 #include "base/status.h"
@@ -95,7 +95,8 @@ typedef struct t5_topk_args {
     int history_len, history_ld;
     const uint8_t *d_allowed; /* (vocab) 0: never; or NULL: all. Applied after the penalty */
     int k;
-    float *d_value; /* (n, k) best values first; ties: the lower id first; short rows: -INFINITY */
+    float *d_value; /* (n, k) best values first; ties: the lower id first; short rows: -INFINITY,
+                       and id 0 beyond the vocabulary. NaN counts as -INFINITY */
     int32_t *d_id;  /* (n, k) */
 } t5_topk_args;
 
@@ -116,7 +117,7 @@ typedef struct t5_device_ops {
 
     /* --- dense --- */
     /* C = alpha * op(A) op(B) + beta * C; op transposes if ta / tb. C is (m, n), f32 or compute;
-     * A and B have the same type. beta is 0 or 1. */
+     * A and B have the same type. beta is 0 or 1, alpha not 0. */
     void (*matmul)(t5_device *dev, bool ta, t5_mat a, bool tb, t5_mat b, float alpha, float beta,
                    t5_mat c);
     void (*cast)(t5_device *dev, const float *d_src, void *d_dst_bf16, int64_t n);
