@@ -146,9 +146,10 @@ static t5_status train_step(training *t, const t5_epoch *epoch, int64_t s, int e
                       .weight_decay = (float)c->weight_decay,
                       .clip_norm = (float)c->clip_norm,
                       .step = t->step + 1};
-    if (t5_model_update(t->model, &optim, &norm, &t->alone) == T5_OK &&
-        check_finite(t, loss, norm, lr, err) != T5_OK)
-        return err->status;
+    if (t5_model_update(t->model, &optim, &norm, &t->alone) == T5_OK)
+        check_finite(t, loss, norm, lr, &t->alone);
+    if (t->alone.status != T5_OK) /* the ranks leave together, at the next all-reduce */
+        return T5_OK;
     t->step++;
     t->epoch_loss += (loss - t->epoch_loss) / (double)(s + 1);
     t->epoch_rows += t5_epoch_global_rows(epoch, s);
