@@ -11,7 +11,7 @@ typedef struct t5_trial_summary {
     char reason[1024]; /* why failed, "" otherwise */
     t5_trial_spec spec;
     bool has_test;           /* test metrics are there */
-    bool speculative;        /* ran before, or without, the tree reaching it */
+    bool speculative;        /* began before the tree had reached it */
     int decision;            /* 1 improved, 0 not improved, -1 none */
     int improved, otherwise; /* numbers of the next trials, -1: none */
     int64_t rows_train, rows_val, rows_test;

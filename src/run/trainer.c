@@ -22,6 +22,7 @@ typedef struct training {
     t5_record *record;
     t5_model *model;
     t5_batch batch;
+    bool reached; /* by the tree, as far as rank 0 has said */
     t5_evaluation validation;
     int64_t step, total_steps, steps_per_epoch, log_every;
     double started, told;
@@ -263,7 +264,7 @@ static t5_status validate(training *t, int epoch, bool *enough, t5_error *err) {
         t5_record_eval(t->record, &row);
     if (hear_verdict(t, &p, &verdict, err) != T5_OK)
         return err->status;
-    t->summary->speculative = !verdict.reached;
+    t->reached = verdict.reached;
     return verdict.pruned ? t5_fail(err, T5_STOPPED, "the tree went another way") : T5_OK;
 }
 
@@ -349,7 +350,7 @@ t5_status t5_trainer_run(t5_worker *w, const t5_assignment *a, t5_trial_summary 
         if (train_epoch(&t, epoch, err) != T5_OK || validate(&t, epoch, &enough, err) != T5_OK)
             goto done;
     if (test(&t, err) == T5_OK)
-        strcpy(summary->status, summary->speculative ? "speculative" : "completed");
+        strcpy(summary->status, t.reached ? "completed" : "speculative");
 done:
     summary->seconds = elapsed(&t);
     t5_batch_free(&t.batch);
