@@ -67,13 +67,14 @@ static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device, 
     if (t5_comm_group(world, setup->settings.ranks_per_trial, &w.group, err) == T5_OK) {
         w.leader = t5_comm_rank(w.group) == 0;
         t5_worker_run(&w, err);
-        if (err->status == T5_ERR_COMM) {
-            /* the other groups cannot be told: end the job with a message rather than hang */
-            t5_log(T5_LOG_ERROR, "%s", err->text);
-            t5_comm_abort(world, 1);
-        }
-        t5_comm_free(w.group);
     }
+    if (err->status != T5_OK) {
+        /* The other groups cannot be told, and may wait for a decision that needs this group's
+         * trial: end the job with a message rather than hang. */
+        t5_log(T5_LOG_ERROR, "%s", err->text);
+        t5_comm_abort(world, 1);
+    }
+    t5_comm_free(w.group);
     t5_service_stop(w.service, err);
     return t5_comm_agree(world, err);
 }
