@@ -179,11 +179,12 @@ t5_status t5_results_write_trial(const char *dir, const t5_trial_summary *t, con
     if (t5_store_create(path, &s, err) != T5_OK)
         return err->status;
     write_attributes(s, t);
+    if (r && r->n_steps && write_steps(s, "/train", r, err) != T5_OK)
+        goto fail;
+    if (r && r->n_evals && write_evals(s, "/eval", r, err) != T5_OK)
+        goto fail;
     if (t->has_test)
         write_metrics(s, "/test", &t->test);
-    if (r &&
-        (write_steps(s, "/train", r, err) != T5_OK || write_evals(s, "/eval", r, err) != T5_OK))
-        goto fail;
     if (r && test && r->n_predictions &&
         write_predictions(s, "/predictions", r, test, err) != T5_OK)
         goto fail;

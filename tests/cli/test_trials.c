@@ -2,6 +2,7 @@
  * leaves every trial with a status. */
 #include "cli/program.h"
 #include <hdf5.h>
+#include <stdbool.h>
 
 #define COMMON                                                                            \
     "model: { preset = \"tiny\"; tokenizer = \"spiece.model\"; }\n"                       \
@@ -48,6 +49,16 @@ static void expect_attribute(const char *run_dir, const char *trial, const char 
     free(text);
 }
 
+static void expect_tables(const char *run_dir, const char *trial, bool train, bool eval) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/trials/%s.h5", run_dir, trial);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(file >= 0);
+    assert_int_equal(H5Lexists(file, "train", H5P_DEFAULT), train);
+    assert_int_equal(H5Lexists(file, "eval", H5P_DEFAULT), eval);
+    H5Fclose(file);
+}
+
 static void trials_fail_alone(void **state) {
     (void)state;
     write_text("fail.cfg", failing);
@@ -66,6 +77,8 @@ static void trials_fail_alone(void **state) {
     expect_attribute("fails", "lr1e+38_all", "reason", "not a number");
     expect_attribute("fails", "lr1e-03_top1", "status", "failed");
     expect_attribute("fails", "lr1e-03_top1", "reason", "top_n = 1");
+    expect_tables("fails", "lr1e-03_all", true, true);
+    expect_tables("fails", "lr1e-03_top1", false, false);
 }
 
 static void out_of_memory_is_a_trials_failure(void **state) {
