@@ -80,8 +80,9 @@ int main(int argc, char **argv) {
         status = with_ranks(argc, argv, &cli, &err);
     }
     t5_cli_free(&cli);
-    if (fflush(stdout) != 0 && status == EXIT_SUCCESS) {
-        perror("t5mpi: standard output");
+    /* what was lost may have been flushed long ago */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_SUCCESS) {
+        fputs("t5mpi: standard output could not be written\n", stderr);
         status = EXIT_FAILED;
     }
     return status;

@@ -122,6 +122,18 @@ static void a_file_that_does_not_fit_is_a_trials_failure(void **state) {
     expect_attribute("full", "trial", "reason", "cannot be written");
 }
 
+static void a_report_that_nobody_gets_is_a_failure(void **state) {
+    (void)state;
+    write_text("one.cfg", COMMON);
+    run_result r = run("for i in 1 2 3 4 5 6 7 8 9 10; do cat rows; done > data.jsonl; "
+                       "{ %s one.cfg --output unseen --set train.epochs=1 > /dev/full; }",
+                       T5MPI);
+    expect_status("a run that cannot print", &r, 1);
+    expect_text("its message", &r, "standard output");
+    free(r.output);
+    expect_attribute("unseen", "trial", "status", "completed");
+}
+
 static void every_trial_of_a_tree_has_a_status(void **state) {
     static const char *const modes[] = {"none", "idle", "all"};
     char name[32];
@@ -161,6 +173,7 @@ int main(void) {
         cmocka_unit_test(trials_fail_alone),
         cmocka_unit_test(out_of_memory_is_a_trials_failure),
         cmocka_unit_test(a_file_that_does_not_fit_is_a_trials_failure),
+        cmocka_unit_test(a_report_that_nobody_gets_is_a_failure),
         cmocka_unit_test(every_trial_of_a_tree_has_a_status),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
