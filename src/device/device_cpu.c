@@ -58,11 +58,15 @@ static const t5_device_ops cpu_ops = {
     .topk = t5_cpu_topk,
 };
 
-static const t5_cpu_kernels *choose_kernels(bool *has_bf16) {
-    *has_bf16 = false;
+/* What oneDNN will use, which a user can lower (ONEDNN_MAX_CPU_ISA). The sets are bit masks. */
+static bool dnnl_has_bf16(void) {
+    unsigned isa = dnnl_get_effective_cpu_isa(), wanted = dnnl_cpu_isa_avx512_core_bf16;
+    return (isa & wanted) == wanted;
+}
+
+static const t5_cpu_kernels *choose_kernels(void) {
 #if defined(__x86_64__)
     __builtin_cpu_init();
-    *has_bf16 = __builtin_cpu_supports("avx512bf16") != 0;
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
         return &t5_cpu_kernels_avx512;
@@ -81,7 +85,8 @@ t5_status t5_device_open_cpu(int threads, t5_device **dev, t5_error *err) {
         return t5_fail(err, T5_ERR_MEMORY, "out of memory for the CPU device");
     cpu->base.ops = &cpu_ops;
     cpu->threads = threads;
-    cpu->kernels = choose_kernels(&cpu->base.has_bf16);
+    cpu->kernels = choose_kernels();
+    cpu->base.has_bf16 = dnnl_has_bf16();
     const dnnl_version_t *v = dnnl_version();
     snprintf(cpu->base.info, sizeof cpu->base.info, "CPU, oneDNN %d.%d.%d, %s%s, %d thread%s",
              v->major, v->minor, v->patch, cpu->kernels->isa, cpu->base.has_bf16 ? ", bf16" : "",
