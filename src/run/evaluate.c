@@ -82,10 +82,11 @@ static t5_status shard_answers(t5_worker *w, t5_model *model, const t5_shard *s,
                                const t5_evaluation *e, int max_length, int32_t *out,
                                t5_error *err) {
     const t5_shape *shape = t5_model_shape(model);
-    int batch = w->setup->settings.eval_batch_size, record = max_length + 1;
+    int most = w->setup->settings.eval_batch_size, record = max_length + 1;
+    int batch = s->n < most ? (int)s->n : most; /* room for rows that are there */
     int pieces = t5_tokenizer_pieces(w->setup->tokenizer);
     uint8_t *allowed = calloc((size_t)shape->vocab, 1);
-    int32_t *ids = malloc((size_t)batch * (size_t)(max_length + 1) * sizeof *ids);
+    int32_t *ids = malloc((size_t)batch * (size_t)(max_length + 1) * sizeof *ids + 1);
     t5_batch b;
 
     t5_batch_init(&b);

@@ -4,6 +4,13 @@
 #include <hdf5.h>
 #include <stdbool.h>
 
+/* ulimit -v leaves no room for the sanitizer's own maps. */
+#ifdef __SANITIZE_ADDRESS__
+#define NEEDS_MEMORY_LIMIT() skip()
+#else
+#define NEEDS_MEMORY_LIMIT() ((void)0)
+#endif
+
 #define COMMON                                                                            \
     "model: { preset = \"tiny\"; tokenizer = \"spiece.model\"; }\n"                       \
     "data: { path = \"data.jsonl\"; input = \"sns_text\"; target = \"emoji_string\"; }\n" \
@@ -83,6 +90,7 @@ static void trials_fail_alone(void **state) {
 
 static void out_of_memory_is_a_trials_failure(void **state) {
     (void)state;
+    NEEDS_MEMORY_LIMIT();
     write_text("one.cfg", COMMON "sweep: { seed = [1, 2]; };\n");
     write_text("data.jsonl", "");
     run_result r = run("for i in 1 2 3 4 5 6 7 8 9 10; do cat rows; done > data.jsonl; "
@@ -120,6 +128,21 @@ static void a_file_that_does_not_fit_is_a_trials_failure(void **state) {
     free(r.output);
     expect_attribute("full", "trial", "status", "failed");
     expect_attribute("full", "trial", "reason", "cannot be written");
+}
+
+/* Memory follows the rows that there are, not the most that a batch may have. */
+static void large_settings_fit_few_rows(void **state) {
+    (void)state;
+    NEEDS_MEMORY_LIMIT();
+    write_text("one.cfg", COMMON);
+    run_result r = run("for i in 1 2 3 4 5 6 7 8 9 10; do cat rows; done > data.jsonl; "
+                       "ulimit -v 6000000; %s one.cfg --output large --set train.epochs=1 "
+                       "--set train.batch_size=1000000 --set eval.batch_size=1000000 "
+                       "--set eval.max_length=3000",
+                       T5MPI);
+    expect_status("batches larger than the data", &r, 0);
+    free(r.output);
+    expect_attribute("large", "trial", "status", "completed");
 }
 
 static void a_report_that_nobody_gets_is_a_failure(void **state) {
@@ -173,6 +196,7 @@ int main(void) {
         cmocka_unit_test(trials_fail_alone),
         cmocka_unit_test(out_of_memory_is_a_trials_failure),
         cmocka_unit_test(a_file_that_does_not_fit_is_a_trials_failure),
+        cmocka_unit_test(large_settings_fit_few_rows),
         cmocka_unit_test(a_report_that_nobody_gets_is_a_failure),
         cmocka_unit_test(every_trial_of_a_tree_has_a_status),
     };
