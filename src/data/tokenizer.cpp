@@ -183,6 +183,10 @@ int t5_tokenizer_unk(const t5_tokenizer *tok) {
     return tok->unk;
 }
 
+int32_t t5_tokenizer_find_piece(const t5_tokenizer *tok, t5_str text) {
+    return t5_pieces_find(tok->pieces, text);
+}
+
 /* --- labels --- */
 
 /* An answer could not end, or not be told from one that has ended. */

@@ -25,6 +25,8 @@ int t5_tokenizer_pieces(const t5_tokenizer *tok);
 int t5_tokenizer_pad(const t5_tokenizer *tok); /* 0 where the model names none (T5's convention) */
 int t5_tokenizer_eos(const t5_tokenizer *tok);
 int t5_tokenizer_unk(const t5_tokenizer *tok);
+/* The id of the piece of exactly this text; -1: there is none. */
+int32_t t5_tokenizer_find_piece(const t5_tokenizer *tok, t5_str text);
 
 /* Gives every label an id; once a tokeniser, before it is shared by threads. T5_ERR_INPUT if a
  * label is the end, the unknown or the pad token. */
