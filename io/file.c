@@ -8,20 +8,27 @@
 
 enum { CHUNK = 1 << 16 };
 
-/* Opens a regular file. Without O_NONBLOCK a named pipe would wait for its writer. */
-static t5_status open_regular(const char *path, int *fd, size_t *size, t5_error *err) {
+/* Without O_NONBLOCK a named pipe would wait for its writer. */
+t5_status t5_file_open(const char *path, int *fd, size_t *size, t5_error *err) {
     struct stat info;
+    t5_status status = T5_OK;
+    *fd = -1;
     if (!*path)
         return t5_fail(err, T5_ERR_INPUT, "the name of a file is empty");
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0 || fstat(*fd, &info) != 0)
-        return t5_fail(err, T5_ERR_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
-    if (S_ISDIR(info.st_mode))
-        return t5_fail(err, T5_ERR_INPUT, "%s: is a folder, expected a file", path);
-    if (!S_ISREG(info.st_mode))
-        return t5_fail(err, T5_ERR_INPUT, "%s: is not a regular file", path);
-    *size = info.st_size > 0 ? (size_t)info.st_size : 0;
-    return T5_OK;
+        status = t5_fail(err, T5_ERR_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    else if (S_ISDIR(info.st_mode))
+        status = t5_fail(err, T5_ERR_INPUT, "%s: is a folder, expected a file", path);
+    else if (!S_ISREG(info.st_mode))
+        status = t5_fail(err, T5_ERR_INPUT, "%s: is not a regular file", path);
+    else
+        *size = info.st_size > 0 ? (size_t)info.st_size : 0;
+    if (status && *fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+    return status;
 }
 
 /* Reads to the end, whatever the size was said to be: a file may grow or shrink meanwhile, and
@@ -64,7 +71,7 @@ t5_status t5_file_read(const char *path, void **data, size_t *bytes, t5_error *e
     int fd = -1;
     size_t size = 0;
     char *text = NULL;
-    t5_status status = open_regular(path, &fd, &size, err);
+    t5_status status = t5_file_open(path, &fd, &size, err);
     if (!status)
         status = read_all(path, fd, size, &text, bytes, err);
     if (!status)

@@ -4,6 +4,9 @@
 #include "base/status.h"
 #include <stddef.h>
 
+/* Opens a regular file for reading; *size in bytes. T5_ERR_INPUT with the reason ("No such file or
+ * directory") if it cannot be opened or is no regular file; *fd is -1 then. */
+t5_status t5_file_open(const char *path, int *fd, size_t *size, t5_error *err);
 /* *data malloc'd, a NUL behind it that does not count. T5_ERR_INPUT with the reason ("No such file
  * or directory") if it cannot be opened or is no regular file, T5_ERR_IO if it cannot be read. */
 t5_status t5_file_read(const char *path, void **data, size_t *bytes, t5_error *err);
