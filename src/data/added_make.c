@@ -131,7 +131,7 @@ static int count_sentinels(const t5_tokenizer_files *files) {
 
 /* The entries of <extra_id_0> .. , with texts in *texts. */
 static t5_token_entry *make_sentinels(int n, char **texts) {
-    enum { ROOM = sizeof "<extra_id_2147483647>" };
+    enum { ROOM = sizeof "<extra_id_-2147483648>" };
     t5_token_entry *entries = calloc((size_t)n + 1, sizeof *entries);
     *texts = malloc((size_t)n * ROOM + 1);
     for (int i = 0; entries && *texts && i < n; i++) {

@@ -1,7 +1,7 @@
 /* The label table: every distinct label of all rows with its number of occurrences, most frequent
  * first, ties in the order of first appearance (reference: the plan's Top-N filter). A label's
- * number is its place in that order, so the Top-N filter keeps exactly the labels 0..N-1, and the
- * token of label l is vocabulary_size_of_the_tokenizer + l whatever the filter. */
+ * number is its place in that order, so the Top-N filter keeps exactly the labels 0..N-1; the
+ * token of label l is t5_tokenizer_label_id(tok, l) whatever the filter. */
 #ifndef T5_DATA_LABELS_H
 #define T5_DATA_LABELS_H
 #include "data/rows.h"

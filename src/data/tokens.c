@@ -47,7 +47,7 @@ static void encode_target(maker *m, int64_t i, int64_t at) {
         if (l > rarest)
             rarest = l;
         if (n < m->target.max - 1)
-            ids[n++] = t5_tokenizer_pieces(m->tok) + l;
+            ids[n++] = t5_tokenizer_label_id(m->tok, l);
     }
     ids[n++] = t5_tokenizer_eos(m->tok);
     m->target.n[at] = n;
