@@ -10,6 +10,7 @@ void t5_config_destroy(t5_config *c) {
         return;
     free(c->file);
     free(c->text);
+    free(c->model.path);
     free(c->model.preset);
     free(c->model.tokenizer);
     free(c->data.path);
@@ -28,6 +29,11 @@ void t5_config_destroy(t5_config *c) {
     free(c);
 }
 
+static bool is_required(const t5_config_reader *r, const t5_config_key *key) {
+    return strcmp(key->fallback, "(required)") == 0 ||
+           (strcmp(key->fallback, "(required without model.path)") == 0 && !r->config->model.path);
+}
+
 /* Every key of the struct that the tree does not have gets its default. */
 static t5_status store_defaults(t5_config_reader *r) {
     const t5_config_key *keys;
@@ -38,12 +44,13 @@ static t5_status store_defaults(t5_config_reader *r) {
             continue;
         if (keys[i].fallback[0] != '(') {
             status = t5_config_store_default(r, &keys[i], r->config);
-        } else if (strcmp(keys[i].fallback, "(required)") == 0) {
+        } else if (is_required(r, &keys[i])) {
             char group[64] = "", allowed[T5_CONFIG_ALLOWED];
             t5_config_describe_allowed(&keys[i], allowed);
             strncat(group, keys[i].path, strcspn(keys[i].path, "."));
             status = t5_config_fail(r, config_lookup(&r->tree, group), keys[i].path,
-                                    "is missing, allowed: %s", allowed);
+                                    "is missing, allowed: %s%s", allowed,
+                                    strcmp(group, "model") == 0 ? "; or model.path instead" : "");
         }
     }
     return status;

@@ -13,6 +13,7 @@ typedef enum { T5_LOSS_CROSS_ENTROPY, T5_LOSS_FOCAL } t5_loss_kind;
 typedef enum { T5_PRECISION_FP32, T5_PRECISION_BF16 } t5_precision;
 typedef enum { T5_DECODE_GREEDY, T5_DECODE_BEAM, T5_DECODE_SAMPLE } t5_decode_kind;
 typedef enum { T5_ACT_RELU, T5_ACT_GATED_GELU } t5_act_kind;
+typedef enum { T5_LABEL_INIT_RANDOM, T5_LABEL_INIT_MEAN, T5_LABEL_INIT_DESCRIBE } t5_label_init;
 typedef enum { T5_SPECULATE_NONE, T5_SPECULATE_IDLE, T5_SPECULATE_ALL } t5_speculate;
 
 /* What makes the loss of a trial. label_smoothing belongs to cross entropy, gamma and alpha to
@@ -31,9 +32,14 @@ typedef struct t5_trial_spec {
     uint64_t seed;
 } t5_trial_spec;
 
+/* Either a Hugging Face directory (path; the rest but label_init is 0 or a default and means
+ * nothing) or a shape to be initialised randomly (preset, tokenizer and what follows). Paths are
+ * resolved against the configuration's directory. */
 typedef struct t5_config_model {
-    char *preset;    /* "tiny" | "mini" | "small" | "base" */
-    char *tokenizer; /* SentencePiece model file, resolved against the configuration's directory */
+    char *path;               /* Hugging Face directory, or NULL */
+    t5_label_init label_init; /* rows of labels that the directory's model does not know */
+    char *preset;             /* "tiny" | "mini" | "small" | "base" */
+    char *tokenizer;          /* SentencePiece model file */
     t5_act_kind act;
     bool tied; /* tied embeddings and scaled output (T5 v1.0); false: v1.1 */
     int d_model, d_kv, d_ff, num_heads, num_layers, num_decoder_layers; /* after the preset */

@@ -22,8 +22,28 @@ static void fill(int *field, int value) {
         *field = value;
 }
 
+/* model.path replaces what would describe a random model, and label_init goes with it. */
+static t5_status check_model_keys(t5_config_reader *r) {
+    const t5_config_key *keys;
+    int n = t5_config_keys(&keys);
+    const config_setting_t *path = config_lookup(&r->tree, "model.path");
+    for (int i = 0; i < n; i++) {
+        const config_setting_t *given = config_lookup(&r->tree, keys[i].path);
+        if (strncmp(keys[i].path, "model.", 6) != 0 || strcmp(keys[i].path, "model.path") == 0)
+            continue;
+        bool with_path = strcmp(keys[i].path, "model.label_init") == 0;
+        if (given && with_path != (path != NULL))
+            return t5_config_fail(r, given, keys[i].path, "allowed only %s model.path",
+                                  with_path ? "with" : "without");
+    }
+    return T5_OK;
+}
+
 static t5_status complete_model(t5_config_reader *r) {
     t5_config_model *m = &r->config->model;
+    t5_status status = check_model_keys(r);
+    if (status != T5_OK || m->path)
+        return status;
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
         if (strcmp(presets[i].name, m->preset) == 0) {
             fill(&m->num_layers, presets[i].layers);

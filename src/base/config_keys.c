@@ -30,9 +30,15 @@ const char *const t5_figure_names[T5_N_FIGURES] = {
 /* a row is a key */
 /* clang-format off */
 static const t5_config_key keys[] = {
-    {"model.preset", STRING, "(required)", "\"tiny\" | \"mini\" | \"small\" | \"base\"",
+    {"model.path", "path", "(none)", "a Hugging Face directory",
+     "a pre-trained model and its tokeniser; instead of all other keys of the group but label_init",
+     T5_KEY_PATH, AT(model.path)},
+    {"model.label_init", STRING, "\"describe\"", "\"random\" | \"mean\" | \"describe\"",
+     "with model.path: initial rows of labels that the model does not know",
+     T5_KEY_CHOICE, AT(model.label_init)},
+    {"model.preset", STRING, "(required without model.path)", "\"tiny\" | \"mini\" | \"small\" | \"base\"",
      "shape of the model, randomly initialised", T5_KEY_STRING, AT(model.preset)},
-    {"model.tokenizer", "path", "(required)", "a SentencePiece model file",
+    {"model.tokenizer", "path", "(required without model.path)", "a SentencePiece model file",
      "tokeniser of the inputs; the data's labels are added to it", T5_KEY_PATH, AT(model.tokenizer)},
     {"model.feed_forward_proj", STRING, "\"relu\"", "\"relu\" | \"gated-gelu\"",
      "feed-forward block: of T5 v1.0 or v1.1", T5_KEY_CHOICE, AT(model.act)},

@@ -163,8 +163,6 @@ t5_status t5_config_store_default(t5_config_reader *r, const t5_config_key *key,
 static const struct {
     const char *path, *text;
 } unsupported[] = {
-    {"model.path", "pre-trained directories are not supported by this version; use model.preset "
-                   "and model.tokenizer"},
     {"train.checkpoint_every", "checkpoints are not supported by this version; leave the key out"},
 };
 

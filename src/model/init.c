@@ -4,8 +4,7 @@
 
 enum { CHUNK = 1 << 18 };
 
-/* Elements [first, first + n) of parameter i. */
-static void draw(const t5_model *m, uint64_t seed, int i, int64_t first, int64_t n, float *out) {
+void t5_model_draw(const t5_model *m, uint64_t seed, int i, int64_t first, int64_t n, float *out) {
     float std = m->layout.init_std[i];
     if (std > 0)
         t5_rng_normal(seed, (uint32_t)T5_RNG_INIT | (uint32_t)i, (uint64_t)first, (uint64_t)n, out);
@@ -23,7 +22,7 @@ t5_status t5_model_init_random(t5_model *m, uint64_t seed, t5_error *err) {
         int64_t size = p->rows * p->cols;
         for (int64_t first = 0; first < size; first += CHUNK) {
             int64_t n = size - first < CHUNK ? size - first : CHUNK;
-            draw(m, seed, i, first, n, chunk);
+            t5_model_draw(m, seed, i, first, n, chunk);
             status = t5_model_write(m, T5_ARENA_WEIGHT, p->offset + first, n, chunk, err);
             if (status != T5_OK)
                 goto done;

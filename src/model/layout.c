@@ -165,6 +165,22 @@ t5_status t5_layout_create(const t5_shape *shape, t5_layout *layout, t5_error *e
     return T5_OK;
 }
 
+t5_status t5_shape_list(const t5_shape *shape, t5_param **params, int *n, t5_error *err) {
+    t5_layout layout;
+    t5_status status = t5_shape_check(shape, err);
+    *params = NULL;
+    *n = 0;
+    if (status == T5_OK)
+        status = t5_layout_create(shape, &layout, err);
+    if (status != T5_OK)
+        return status;
+    *params = layout.param;
+    *n = layout.n_params;
+    layout.param = NULL;
+    t5_layout_free(&layout);
+    return T5_OK;
+}
+
 void t5_layout_free(t5_layout *layout) {
     free(layout->param);
     free(layout->init_std);

@@ -80,6 +80,9 @@ t5_status t5_model_write(t5_model *model, t5_arena which, int64_t offset, int64_
 /* T5's initialisation (Transformers' _init_weights, factor 1): a function of (seed, parameter)
  * only. */
 t5_status t5_model_init_random(t5_model *model, uint64_t seed, t5_error *err);
+/* Elements [first, first + n) of parameter i of that initialisation, to the host. Pure. */
+void t5_model_draw(const t5_model *model, uint64_t seed, int i, int64_t first, int64_t n,
+                   float *out);
 
 /* Dropout rate for training passes, and the key of its random numbers: `step` changes every
  * optimiser step. */
@@ -113,6 +116,9 @@ typedef struct t5_memory_need {
 } t5_memory_need;
 t5_memory_need t5_model_memory(const t5_shape *shape, bool bf16, bool train, int64_t n_enc,
                                int64_t n_dec, int n_seq);
+/* What the parameters of a shape are, without a model: *params malloc'd, *n of them, in the arenas'
+ * order. T5_ERR_INPUT as t5_model_create, T5_ERR_MEMORY. */
+t5_status t5_shape_list(const t5_shape *shape, t5_param **params, int *n, t5_error *err);
 /* Number of parameters (each tied matrix once). */
 int64_t t5_shape_params(const t5_shape *shape);
 /* Operations (2 per multiply-add) of the matrix products of one training step: every product of the

@@ -84,7 +84,6 @@ static t5_status shard_answers(t5_worker *w, t5_model *model, const t5_shard *s,
     const t5_shape *shape = t5_model_shape(model);
     int most = w->setup->settings.eval_batch_size, record = max_length + 1;
     int batch = s->n < most ? (int)s->n : most; /* room for rows that are there */
-    int pieces = t5_tokenizer_pieces(w->setup->tokenizer);
     uint8_t *allowed = calloc((size_t)shape->vocab, 1);
     int32_t *ids = malloc((size_t)batch * (size_t)(max_length + 1) * sizeof *ids + 1);
     t5_batch b;
@@ -95,7 +94,8 @@ static t5_status shard_answers(t5_worker *w, t5_model *model, const t5_shard *s,
         goto done;
     }
     allowed[shape->eos_id] = 1;
-    memset(allowed + pieces, 1, (size_t)e->n_labels);
+    for (int l = 0; l < e->n_labels; l++)
+        allowed[t5_tokenizer_label_id(w->setup->tokenizer, l)] = 1;
     t5_generate_settings g = generate_settings(e, allowed, w->setup->settings.max_target);
     for (int64_t i = 0; i < s->n; i += batch) {
         int64_t to = i + batch < s->n ? i + batch : s->n;

@@ -147,6 +147,26 @@ static void give_data(t5_host *host, int kind, const t5_shard_request *want, t5_
         reply_fail(reply, &err);
 }
 
+static void give_weights(t5_host *host, const t5_weights_request *want, t5_reply *reply) {
+    t5_error err = {0};
+    float *values = NULL;
+    char name[sizeof want->name + 1] = "";
+    memcpy(name, want->name, sizeof want->name);
+    if (!host->source->pretrained || want->n < 1 || want->n > T5_WEIGHTS_PIECE)
+        t5_fail(&err, T5_ERR_COMM, "a request for %lld elements of %s", (long long)want->n, name);
+    else if (!(values = malloc((size_t)want->n * sizeof *values)))
+        t5_fail(&err, T5_ERR_MEMORY, "rank 0 is out of memory for a piece of the weights");
+    else
+        t5_pretrained_read(host->source->pretrained, name, want->first, want->n, values, &err);
+    if (err.status != T5_OK) {
+        free(values);
+        reply_fail(reply, &err);
+        return;
+    }
+    reply->owned = values;
+    reply->bytes = (size_t)want->n * sizeof *values;
+}
+
 static void give_verdict(t5_host *host, int trial, t5_reply *reply) {
     host->verdict = (t5_verdict){.pruned = t5_schedule_is_pruned(host->schedule, trial),
                                  .reached = t5_schedule_is_reached(host->schedule, trial)};
@@ -179,6 +199,7 @@ static const size_t request_bytes[] = {
     [T5_MSG_NEXT] = 0,
     [T5_MSG_SHARD] = sizeof(t5_shard_request),
     [T5_MSG_TEXTS] = sizeof(t5_shard_request),
+    [T5_MSG_WEIGHTS] = sizeof(t5_weights_request),
     [T5_MSG_PROGRESS] = sizeof(t5_progress),
     [T5_MSG_VERDICT] = sizeof(t5_progress),
     [T5_MSG_DONE] = sizeof(t5_done),
@@ -190,6 +211,7 @@ bool t5_host_handle(void *user, int rank, int kind, const void *request, size_t 
     t5_progress progress;
     t5_done done;
     t5_shard_request want;
+    t5_weights_request piece;
 
     if (kind < T5_MSG_NEXT || kind > T5_MSG_DONE || bytes != request_bytes[kind]) {
         t5_error err = {0};
@@ -205,6 +227,10 @@ bool t5_host_handle(void *user, int rank, int kind, const void *request, size_t 
     case T5_MSG_TEXTS:
         memcpy(&want, request, sizeof want);
         give_data(host, kind, &want, reply);
+        return true;
+    case T5_MSG_WEIGHTS:
+        memcpy(&piece, request, sizeof piece);
+        give_weights(host, &piece, reply);
         return true;
     case T5_MSG_PROGRESS:
     case T5_MSG_VERDICT:

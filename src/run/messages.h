@@ -5,12 +5,14 @@
 #include "data/dataset.h"
 #include "run/console.h"
 #include "run/report.h"
+#include <stdint.h>
 
 enum {
     T5_MSG_NEXT,     /* a group's first rank is free; reply t5_assignment (deferred while a
                         decision is needed) */
     T5_MSG_SHARD,    /* t5_shard_request; reply: a shard's block, or a t5_error if it failed */
     T5_MSG_TEXTS,    /* t5_shard_request (part 0 of 1); reply: texts of the split, see host.c */
+    T5_MSG_WEIGHTS,  /* t5_weights_request; reply: the elements, or a t5_error if it failed */
     T5_MSG_PROGRESS, /* t5_progress, told, no reply */
     T5_MSG_VERDICT,  /* t5_progress at the end of an epoch; reply t5_verdict */
     T5_MSG_DONE      /* t5_done; reply t5_verdict */
@@ -28,6 +30,13 @@ typedef struct t5_shard_request {
     t5_split_kind kind;
     int part, parts;
 } t5_shard_request;
+
+/* Elements [first, first + n) of a pre-trained model's parameter. */
+enum { T5_WEIGHTS_PIECE = 1 << 18 }; /* elements at most: 1 MiB stays in a core's cache */
+typedef struct t5_weights_request {
+    char name[96];
+    int64_t first, n;
+} t5_weights_request;
 
 typedef struct t5_done {
     int trial;

@@ -29,8 +29,8 @@ static void print_memory(const t5_prepared *p, FILE *out) {
     char arenas[32], rest[32];
     t5_shape shape = p->settings.shape;
     largest_batch(p, &n_enc, &n_dec, &n_seq);
-    shape.vocab =
-        t5_tokenizer_pieces(p->source.tokenizer) + t5_labels_size(t5_dataset_labels(p->source.set));
+    shape.vocab = t5_settings_vocab(&p->settings, p->source.tokenizer,
+                                    t5_labels_size(t5_dataset_labels(p->source.set)));
     t5_memory_need need = t5_model_memory(&shape, p->config->train.precision == T5_PRECISION_BF16,
                                           true, n_enc, n_dec, n_seq);
     human_bytes(arenas, sizeof arenas, (double)need.arenas);
@@ -39,7 +39,7 @@ static void print_memory(const t5_prepared *p, FILE *out) {
             "model    %s: %.2f million parameters, vocabulary %d\n"
             "memory   a rank: %s for weights, gradients and moments, at most %s for a pass over "
             "%lld tokens\n",
-            p->config->model.preset ? p->config->model.preset : "as configured",
+            p->config->model.path ? p->config->model.path : p->config->model.preset,
             (double)t5_shape_params(&shape) / 1e6, shape.vocab, arenas, rest,
             (long long)(n_enc + n_dec));
 }

@@ -18,7 +18,8 @@ t5_status t5_prepare(const t5_command *command, int ranks, t5_prepared *p, t5_er
         goto done;
     }
     if (t5_source_open(p->config, &p->plan, &p->source, err) == T5_OK)
-        t5_settings_fill(p->config, p->source.tokenizer, p->plan.n, &p->settings, err);
+        t5_settings_fill(p->config, p->source.tokenizer, p->source.pretrained, p->plan.n,
+                         &p->settings, err);
 done:
     if (err->status != T5_OK)
         t5_prepared_free(p);

@@ -3,11 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenizer, int n_trials,
-                           t5_settings *s, t5_error *err) {
-    const t5_config_model *m = &config->model;
-    memset(s, 0, sizeof *s);
-    s->shape = (t5_shape){
+static t5_shape random_shape(const t5_config_model *m, const t5_tokenizer *tokenizer) {
+    return (t5_shape){
         .d_model = m->d_model,
         .d_kv = m->d_kv,
         .d_ff = m->d_ff,
@@ -23,6 +20,32 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
         .eos_id = t5_tokenizer_eos(tokenizer),
         .start_id = t5_tokenizer_pad(tokenizer), /* T5 starts its decoder with the pad token */
     };
+}
+
+/* A model and a tokeniser of one directory may still be of two. */
+static t5_status check_tokenizer(const t5_shape *shape, const t5_tokenizer *tokenizer,
+                                 t5_error *err) {
+    if (t5_tokenizer_pieces(tokenizer) > shape->vocab)
+        return t5_fail(err, T5_ERR_INPUT,
+                       "model.path: the tokeniser has %d pieces, the model's vocab_size is %d",
+                       t5_tokenizer_pieces(tokenizer), shape->vocab);
+    if (t5_tokenizer_eos(tokenizer) != shape->eos_id)
+        return t5_fail(err, T5_ERR_INPUT,
+                       "model.path: the tokeniser's end token is %d, config.json's eos_token_id %d",
+                       t5_tokenizer_eos(tokenizer), shape->eos_id);
+    return T5_OK;
+}
+
+t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenizer,
+                           const t5_pretrained *pretrained, int n_trials, t5_settings *s,
+                           t5_error *err) {
+    memset(s, 0, sizeof *s);
+    s->pretrained = pretrained != NULL;
+    s->shape =
+        pretrained ? *t5_pretrained_shape(pretrained) : random_shape(&config->model, tokenizer);
+    if (pretrained && check_tokenizer(&s->shape, tokenizer, err) != T5_OK)
+        return err->status;
+    s->label_init = config->model.label_init;
     s->train = config->train;
     s->eval = config->eval;
     s->eval_batch_size = config->eval_batch_size;
@@ -36,6 +59,11 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
                        sizeof s->output_dir - 1);
     strcpy(s->output_dir, config->output_dir);
     return T5_OK;
+}
+
+int t5_settings_vocab(const t5_settings *s, const t5_tokenizer *tokenizer, int n_labels) {
+    int rows = t5_tokenizer_rows(tokenizer, n_labels);
+    return rows > s->shape.vocab ? rows : s->shape.vocab;
 }
 
 /* The labels as one block: per label its count (int64), its length (int64), its bytes. */
@@ -89,13 +117,13 @@ static t5_status share_block(t5_comm *world, char **block, size_t bytes, t5_erro
     return err->status;
 }
 
-t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void *spiece,
-                         size_t spiece_bytes, const t5_labels *labels, t5_setup *setup,
+t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void *tokenizer,
+                         size_t tokenizer_bytes, const t5_labels *labels, t5_setup *setup,
                          t5_error *err) {
     bool root = t5_comm_rank(world) == 0;
     struct {
         t5_settings settings;
-        size_t spiece_bytes, label_bytes;
+        size_t tokenizer_bytes, label_bytes;
         int n_labels;
     } head;
     char *model = NULL, *list = NULL;
@@ -104,19 +132,20 @@ t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void
     memset(setup, 0, sizeof *setup);
     if (root) {
         head.settings = *settings;
-        head.spiece_bytes = spiece_bytes;
+        head.tokenizer_bytes = tokenizer_bytes;
         head.n_labels = t5_labels_size(labels);
         labels_to_block(labels, &list, &head.label_bytes, err);
-        model = (char *)(uintptr_t)spiece; /* read only: bcast from rank 0 */
+        model = (char *)(uintptr_t)tokenizer; /* read only: bcast from rank 0 */
     }
     if (t5_comm_agree(world, err) != T5_OK ||
         t5_comm_bcast(world, 0, &head, sizeof head, err) != T5_OK ||
-        share_block(world, &model, head.spiece_bytes, err) != T5_OK ||
+        share_block(world, &model, head.tokenizer_bytes, err) != T5_OK ||
         share_block(world, &list, head.label_bytes, err) != T5_OK)
         goto done;
     setup->settings = head.settings;
-    if (t5_tokenizer_create(model, head.spiece_bytes, &setup->tokenizer, err) == T5_OK)
-        labels_from_block(list, head.n_labels, &setup->labels, err);
+    if (t5_tokenizer_from_block(model, head.tokenizer_bytes, &setup->tokenizer, err) == T5_OK &&
+        labels_from_block(list, head.n_labels, &setup->labels, err) == T5_OK)
+        t5_tokenizer_add_labels(setup->tokenizer, setup->labels, err);
     t5_comm_agree(world, err);
 done:
     if (!root)

@@ -6,9 +6,12 @@
 #include "data/tokenizer.h"
 #include "model/model.h"
 #include "mpi/comm.h"
+#include "run/pretrained.h"
 
 typedef struct t5_settings {
-    t5_shape shape; /* vocab is set per trial: pieces + labels */
+    t5_shape shape; /* vocab: rows of the pre-trained embedding, 0 without one; t5_settings_vocab */
+    bool pretrained; /* weights come from rank 0's model.path */
+    t5_label_init label_init;
     t5_config_train train;
     t5_decode_spec eval;
     int eval_batch_size;
@@ -25,14 +28,19 @@ typedef struct t5_setup {
     t5_labels *labels; /* all labels, the most frequent first */
 } t5_setup;
 
-/* Plain settings of a configuration; vocab and the special ids come from the tokeniser. */
-t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenizer, int n_trials,
-                           t5_settings *settings, t5_error *err);
+/* Plain settings of a configuration. pretrained: the model of model.path, NULL without one; then
+ * the special ids come from the tokeniser. T5_ERR_INPUT: the two do not fit each other. */
+t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenizer,
+                           const t5_pretrained *pretrained, int n_trials, t5_settings *settings,
+                           t5_error *err);
+/* Vocabulary of a model that knows n_labels labels: a pre-trained one's never shrinks. */
+int t5_settings_vocab(const t5_settings *settings, const t5_tokenizer *tokenizer, int n_labels);
 
-/* Rank 0 gives settings, the tokeniser's file (bytes) and the labels (NULL elsewhere); every rank
- * gets its own setup, freed by t5_setup_free. Collective; ranks agree on failure. */
-t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void *spiece,
-                         size_t spiece_bytes, const t5_labels *labels, t5_setup *setup,
+/* Rank 0 gives settings, the tokeniser (for t5_tokenizer_from_block) and the labels (NULL
+ * elsewhere); every rank gets its own setup, whose tokeniser knows the labels, freed by
+ * t5_setup_free. Collective; ranks agree on failure. */
+t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void *tokenizer,
+                         size_t tokenizer_bytes, const t5_labels *labels, t5_setup *setup,
                          t5_error *err);
 void t5_setup_free(t5_setup *setup);
 

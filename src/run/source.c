@@ -1,5 +1,6 @@
 #include "run/source.h"
 #include "io/file.h"
+#include "io/hf_tokenizer.h"
 #include "run/nomodel.h"
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,37 @@ static t5_status judge_selections(const t5_plan *plan, t5_source *s, t5_error *e
     return T5_OK;
 }
 
+/* The tokeniser and the model of a Hugging Face directory. */
+static t5_status open_directory(const char *directory, t5_source *s, t5_error *err) {
+    t5_tokenizer_files files = {0};
+    if (t5_pretrained_open(directory, &s->pretrained, err) == T5_OK &&
+        t5_hf_tokenizer_read(directory, &files, err) == T5_OK)
+        t5_tokenizer_files_pack(&files, &s->tokenizer_block, &s->tokenizer_bytes, err);
+    t5_tokenizer_files_free(&files);
+    return err->status;
+}
+
+static t5_status open_model(const t5_config_model *model, t5_source *s, t5_error *err) {
+    const char *key = model->path ? "model.path" : "model.tokenizer";
+    const char *path = model->path ? model->path : model->tokenizer;
+    if (model->path)
+        open_directory(path, s, err);
+    else
+        t5_file_read(path, &s->tokenizer_block, &s->tokenizer_bytes, err);
+    if (err->status == T5_OK)
+        t5_tokenizer_from_block(s->tokenizer_block, s->tokenizer_bytes, &s->tokenizer, err);
+    return err->status == T5_OK ? T5_OK : t5_error_prefix(err, "%s = \"%s\"", key, path);
+}
+
+/* Before anything is encoded: a target is the ids of its labels. */
+static t5_status number_labels(t5_source *s, t5_error *err) {
+    t5_labels *labels = NULL;
+    if (t5_labels_count_rows(s->rows, &labels, err) == T5_OK)
+        t5_tokenizer_add_labels(s->tokenizer, labels, err);
+    t5_labels_destroy(labels);
+    return err->status;
+}
+
 t5_status t5_source_open(const t5_config *config, const t5_plan *plan, t5_source *s,
                          t5_error *err) {
     t5_dataset_options options = {
@@ -94,12 +126,9 @@ t5_status t5_source_open(const t5_config *config, const t5_plan *plan, t5_source
         .max_target = config->data.max_target};
 
     memset(s, 0, sizeof *s);
-    if (t5_file_read(config->model.tokenizer, &s->spiece, &s->spiece_bytes, err) != T5_OK ||
-        t5_tokenizer_create(s->spiece, s->spiece_bytes, &s->tokenizer, err) != T5_OK) {
-        t5_error_prefix(err, "model.tokenizer = \"%s\"", config->model.tokenizer);
+    if (open_model(&config->model, s, err) != T5_OK)
         goto done;
-    }
-    if (read_rows(config, s, err) == T5_OK &&
+    if (read_rows(config, s, err) == T5_OK && number_labels(s, err) == T5_OK &&
         t5_dataset_create(s->rows, s->tokenizer, &options, &s->set, err) == T5_OK)
         judge_selections(plan, s, err);
 done:
@@ -110,9 +139,10 @@ done:
 
 void t5_source_close(t5_source *s) {
     t5_dataset_destroy(s->set);
+    t5_pretrained_close(s->pretrained);
     t5_tokenizer_destroy(s->tokenizer);
     t5_rows_destroy(s->rows);
-    free(s->spiece);
+    free(s->tokenizer_block);
     free(s->selections);
     memset(s, 0, sizeof *s);
 }

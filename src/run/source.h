@@ -6,6 +6,7 @@
 #include "io/jsonl.h"
 #include "run/metrics.h"
 #include "run/plan.h"
+#include "run/pretrained.h"
 
 typedef struct t5_source_selection {
     int top_n;
@@ -16,9 +17,10 @@ typedef struct t5_source_selection {
 
 typedef struct t5_source {
     t5_rows *rows;
+    t5_pretrained *pretrained; /* of model.path, or NULL */
     t5_tokenizer *tokenizer;
-    void *spiece; /* the tokeniser's file */
-    size_t spiece_bytes;
+    void *tokenizer_block; /* for t5_tokenizer_from_block */
+    size_t tokenizer_bytes;
     t5_dataset *set;
     t5_jsonl_report report;
     int n_selections;

@@ -57,10 +57,10 @@ static t5_status open_console(const t5_prepared *p, FILE *out, t5_console **cons
                            p->config->decide_by, console, err);
 }
 
-/* From the shared setup to the end of the last trial. */
-static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device, t5_host *host,
-                      t5_error *err) {
-    t5_worker w = {.world = world, .setup = setup, .device = device};
+/* From the shared setup to the end of the last trial. pretrained: on rank 0, or NULL. */
+static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device,
+                      t5_pretrained *pretrained, t5_host *host, t5_error *err) {
+    t5_worker w = {.world = world, .setup = setup, .device = device, .pretrained = pretrained};
 
     if (t5_service_start(world, t5_host_handle, host, &w.service, err) != T5_OK)
         return err->status;
@@ -93,7 +93,7 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
     if (root)
         t5_prepare(command, t5_comm_size(world), &p, err);
     if (t5_comm_agree(world, err) != T5_OK ||
-        t5_setup_share(world, &p.settings, p.source.spiece, p.source.spiece_bytes,
+        t5_setup_share(world, &p.settings, p.source.tokenizer_block, p.source.tokenizer_bytes,
                        root ? t5_dataset_labels(p.source.set) : NULL, &setup, err) != T5_OK)
         goto done;
     t5_device_open_cpu(t5_threads_of(world, setup.settings.threads), &device, err);
@@ -103,7 +103,8 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
         t5_host_create(p.config, &p.plan, &p.source, console, &host, err) == T5_OK &&
         start_results(&p, host, t5_comm_size(world), device->info, err) == T5_OK)
         t5_prepared_greet(&p, t5_comm_size(world), device->info, out);
-    if (t5_comm_agree(world, err) != T5_OK || work(world, &setup, device, host, err) != T5_OK)
+    if (t5_comm_agree(world, err) != T5_OK ||
+        work(world, &setup, device, p.source.pretrained, host, err) != T5_OK)
         goto done;
     if (root) {
         t5_console_close(console);

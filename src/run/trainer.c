@@ -3,6 +3,7 @@
 #include "data/batch.h"
 #include "run/epoch.h"
 #include "run/evaluate.h"
+#include "run/initial.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -293,14 +294,14 @@ static t5_status prepare(training *t, t5_error *err) {
         .want_loss = true,
         .want_answers = true,
     };
-    shape.vocab = t5_tokenizer_pieces(w->setup->tokenizer) + t->validation.n_labels;
+    shape.vocab = t5_settings_vocab(t->settings, w->setup->tokenizer, t->validation.n_labels);
     t5_record_reserve(t->record, w->leader ? t->total_steps / t->log_every + 1 : 0,
                       w->leader ? c->epochs : 0, err);
-    if (err->status == T5_OK &&
-        t5_model_create(w->device, &shape, c->precision == T5_PRECISION_BF16, true, &t->model,
-                        err) == T5_OK)
-        t5_model_init_random(t->model, t->a->spec.seed, err);
-    return t5_comm_agree(w->group, err);
+    if (err->status == T5_OK)
+        t5_model_create(w->device, &shape, c->precision == T5_PRECISION_BF16, true, &t->model, err);
+    if (t5_comm_agree(w->group, err) != T5_OK)
+        return err->status;
+    return t5_initial_weights(w, t->model, t->a->spec.seed, t->validation.n_labels, err);
 }
 
 static t5_status test(training *t, t5_error *err) {

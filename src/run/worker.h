@@ -11,6 +11,7 @@ typedef struct t5_worker {
     t5_service *service;
     const t5_setup *setup;
     t5_device *device;
+    t5_pretrained *pretrained; /* rank 0 with model.path; NULL elsewhere */
     bool leader; /* the group's first rank: talks to rank 0 and writes the trial's file */
     /* this rank's data, for one filter at a time; kept for the next trial with the same filter */
     int top_n;          /* -1: none */

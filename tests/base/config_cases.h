@@ -17,7 +17,8 @@ typedef struct bad_case {
 
 static const bad_case bad_cases[] = {
     {"", NULL,
-     "c.cfg: model.preset: is missing, allowed: \"tiny\" | \"mini\" | \"small\" | \"base\""},
+     "c.cfg: model.preset: is missing, allowed: \"tiny\" | \"mini\" | \"small\" | \"base\"; or "
+     "model.path instead"},
     {"model", NULL,
      "c.cfg:1: syntax error at the end of the file; is a bracket or a value missing?"},
     {"model: { preset = \"tiny\" tokenizer = ; };", NULL,
@@ -43,15 +44,31 @@ static const bad_case bad_cases[] = {
     {"model: { preset = \"tiny\"; tokenizer = \"\"; };", NULL,
      "c.cfg:1: model.tokenizer: found \"\", allowed: the path of a SentencePiece model file"},
     {"model: { path = \"models/t5\"; };", NULL,
-     "c.cfg:1: model.path: pre-trained directories are not supported by this version; use "
-     "model.preset and model.tokenizer"},
+     "c.cfg: data.path: is missing, allowed: the path of a JSON Lines file"},
+    {DATA "model: { path = \"\"; };", NULL,
+     "c.cfg:2: model.path: found \"\", allowed: the path of a Hugging Face directory"},
+    {DATA "model: { path = \"m\"; preset = \"tiny\"; };", NULL,
+     "c.cfg:2: model.preset: allowed only without model.path"},
+    {DATA "model: { path = \"m\";\n tokenizer = \"t\"; };", NULL,
+     "c.cfg:3: model.tokenizer: allowed only without model.path"},
+    {DATA "model: { path = \"m\"; d_model = 64; };", NULL,
+     "c.cfg:2: model.d_model: allowed only without model.path"},
+    {DATA "model: { path = \"m\"; relative_attention_max_distance = 128; };", NULL,
+     "c.cfg:2: model.relative_attention_max_distance: allowed only without model.path"},
+    {DATA "model: { path = \"m\"; label_init = \"zero\"; };", NULL,
+     "c.cfg:2: model.label_init: found \"zero\", allowed: \"random\" | \"mean\" | \"describe\""},
+    {DATA "model: { preset = \"tiny\"; tokenizer = \"t\"; label_init = \"mean\"; };", NULL,
+     "c.cfg:2: model.label_init: allowed only with model.path"},
     {"model: { preset = \"tiny\"; tokenizer = \"t.model\"; };", NULL,
      "c.cfg: data.path: is missing, allowed: the path of a JSON Lines file"},
     {"data: { path = \"d.jsonl\"; };", NULL,
-     "c.cfg: model.preset: is missing, allowed: \"tiny\" | \"mini\" | \"small\" | \"base\""},
+     "c.cfg: model.preset: is missing, allowed: \"tiny\" | \"mini\" | \"small\" | \"base\"; or "
+     "model.path instead"},
     {"model: { preset = \"tiny\"; };\ndata: { path = \"d.jsonl\"; input = \"i\"; target = \"t\"; "
      "};",
-     NULL, "c.cfg:1: model.tokenizer: is missing, allowed: the path of a SentencePiece model file"},
+     NULL,
+     "c.cfg:1: model.tokenizer: is missing, allowed: the path of a SentencePiece model file; or "
+     "model.path instead"},
     {"model: { preset = \"tiny\"; tokenizer = \"t.model\"; };\ndata: { path = \"d.jsonl\"; input = "
      "\"i\"; };",
      NULL, "c.cfg:2: data.target: is missing, allowed: a string, not empty"},
@@ -355,9 +372,7 @@ static const bad_case bad_cases[] = {
      "an integer in [0, inf)"},
     {GOOD, "data.input=true",
      "--set data.input=true: data.input: found true, allowed: a string, not empty"},
-    {GOOD, "model.path=dir",
-     "--set model.path=dir: model.path: pre-trained directories are not supported by this version; "
-     "use model.preset and model.tokenizer"},
+    {GOOD, "model.path=dir", "c.cfg:1: model.preset: allowed only without model.path"},
     {GOOD PLAN, "plan.0.name=x",
      "--set plan.0.name=x: a list can only be set as a whole, not one element"},
     {GOOD PLAN, "plan.name=x",

@@ -1,7 +1,6 @@
 /* Whole sweeps with different numbers of ranks: the same trials, curves within rounding, and the
  * same bits when repeated with the same counts. */
-#include "cli/program.h"
-#include <hdf5.h>
+#include "cli/curves.h"
 #include <math.h>
 
 static const char config[] =
@@ -27,25 +26,6 @@ typedef struct sweep {
     trial trials[N_TRIALS + 1];
 } sweep;
 
-static hid_t double_of_row(const char *column) {
-    hid_t t = H5Tcreate(H5T_COMPOUND, sizeof(double));
-    H5Tinsert(t, column, 0, H5T_NATIVE_DOUBLE);
-    return t;
-}
-
-static int read_column(hid_t group, const char *table, const char *column, double *out) {
-    hid_t set = H5Dopen2(group, table, H5P_DEFAULT), type = double_of_row(column);
-    assert_true(set >= 0);
-    hid_t space = H5Dget_space(set);
-    hssize_t n = H5Sget_simple_extent_npoints(space);
-    assert_in_range(n, 1, MAX_STEPS);
-    assert_true(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0);
-    H5Sclose(space);
-    H5Tclose(type);
-    H5Dclose(set);
-    return (int)n;
-}
-
 static void read_status(hid_t group, char *status, size_t size) {
     char *text = NULL;
     hid_t attr = H5Aopen(group, "status", H5P_DEFAULT), type = H5Aget_type(attr);
@@ -65,8 +45,8 @@ static herr_t read_trial(hid_t trials, const char *name, const H5L_info_t *info,
     assert_true(group >= 0);
     snprintf(t->name, sizeof t->name, "%s", name);
     read_status(group, t->status, sizeof t->status);
-    t->n_steps = read_column(group, "train", "loss", t->loss);
-    t->n_evals = read_column(group, "eval", "loss", t->val_loss);
+    t->n_steps = read_column(group, "train", "loss", MAX_STEPS, t->loss);
+    t->n_evals = read_column(group, "eval", "loss", MAX_STEPS, t->val_loss);
     test = H5Gopen2(group, "test", H5P_DEFAULT);
     hid_t attr = H5Aopen(test, "avg_jaccard", H5P_DEFAULT);
     assert_true(H5Aread(attr, H5T_NATIVE_DOUBLE, &t->jaccard) >= 0);
