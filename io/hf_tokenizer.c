@@ -1,6 +1,6 @@
 #include "io/hf_tokenizer.h"
 #include "io/file.h"
-#include <jansson.h>
+#include "io/json_file.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,38 +27,35 @@ static t5_status out_of_memory(reading *r) {
 
 /* --- files --- */
 
-static t5_status read_bytes(reading *r, const char *name, void **data, size_t *bytes) {
-    char path[4096];
-    r->file = name;
-    if ((size_t)snprintf(path, sizeof path, "%s/%s", r->directory, name) >= sizeof path)
-        return t5_fail(r->err, T5_ERR_INPUT, "%s: the path is too long", r->directory);
-    return t5_file_read(path, data, bytes, r->err);
-}
+/* More than any of the files needs: the largest, tokenizer.json, lists the pieces, too. */
+static const size_t largest_json = (size_t)256 << 20;
 
-static bool is_there(const reading *r, const char *name) {
-    char path[4096];
-    return (size_t)snprintf(path, sizeof path, "%s/%s", r->directory, name) < sizeof path &&
-           t5_file_exists(path);
+/* The path of a file, that is from then on the one being looked at. */
+static t5_status path_of(reading *r, const char *name, char path[4096]) {
+    r->file = name;
+    if (snprintf(path, 4096, "%s/%s", r->directory, name) >= 4096)
+        return t5_fail(r->err, T5_ERR_INPUT, "%s: the path is too long", r->directory);
+    return T5_OK;
 }
 
 /* *root stays NULL if there is no such file. */
 static t5_status read_json(reading *r, const char *name, json_t **root) {
-    void *data = NULL;
-    size_t bytes;
-    json_error_t bad;
-    r->file = name;
-    if (!is_there(r, name))
-        return T5_OK;
-    if (read_bytes(r, name, &data, &bytes) != T5_OK)
+    char path[4096];
+    if (path_of(r, name, path) != T5_OK || !t5_file_exists(path))
         return r->err->status;
-    *root = json_loadb(data, bytes, 0, &bad);
-    free(data);
-    if (!*root)
-        return t5_fail(r->err, T5_ERR_INPUT, "%s/%s:%d: %s", r->directory, name, bad.line,
-                       bad.text);
-    if (!json_is_object(*root))
-        return wrong(r, "the file", "a JSON object");
-    return T5_OK;
+    return t5_json_read(path, largest_json, root, r->err);
+}
+
+static t5_status read_model(reading *r) {
+    char model[4096], fast[4096];
+    if (path_of(r, "tokenizer.json", fast) != T5_OK || path_of(r, "spiece.model", model) != T5_OK)
+        return r->err->status;
+    if (!t5_file_exists(model) && t5_file_exists(fast))
+        return t5_fail(r->err, T5_ERR_INPUT,
+                       "%s has a tokenizer.json but no spiece.model; expected the SentencePiece "
+                       "model, which Transformers 5 leaves out: copy it from the original model",
+                       r->directory);
+    return t5_file_read(model, &r->out->model, &r->out->model_bytes, r->err);
 }
 
 /* --- one token --- */
@@ -333,13 +330,8 @@ static t5_status check_config(reading *r) {
 }
 
 static t5_status read_all(reading *r) {
-    if (!is_there(r, "spiece.model") && is_there(r, "tokenizer.json"))
-        return t5_fail(r->err, T5_ERR_INPUT,
-                       "%s has a tokenizer.json but no spiece.model; expected the SentencePiece "
-                       "model, which Transformers 5 leaves out: copy it from the original model",
-                       r->directory);
-    if (read_bytes(r, "spiece.model", &r->out->model, &r->out->model_bytes) != T5_OK ||
-        read_json(r, "tokenizer_config.json", &r->config) != T5_OK || check_config(r) != T5_OK)
+    if (read_model(r) != T5_OK || read_json(r, "tokenizer_config.json", &r->config) != T5_OK ||
+        check_config(r) != T5_OK)
         return r->err->status;
     r->decoder = json_object_get(r->config, "added_tokens_decoder");
     if (r->decoder) {
@@ -365,6 +357,7 @@ t5_status t5_hf_tokenizer_read(const char *directory, t5_tokenizer_files *files,
     json_decref(r.fast);
     if (own.status != T5_OK) {
         t5_tokenizer_files_free(files);
+        t5_json_tame(&own);
         return t5_fail(err, own.status, "%s", own.text);
     }
     return T5_OK;

@@ -1,6 +1,6 @@
 /* SentencePiece behind C, with added tokens: special ones, sentinels and labels. Encodes as
  * Transformers' T5Tokenizer (the one based on SentencePiece, of 4.57) with legacy=False does; where
- * it is known not to, src/data/README.md says so. Thread-compatible: encode and decode are const.
+ * it is known not to, docs/tokeniser.md says so. Thread-compatible: encode and decode are const.
  */
 #ifndef T5_DATA_TOKENIZER_H
 #define T5_DATA_TOKENIZER_H
