@@ -194,6 +194,26 @@ static void take_summary(t5_host *host, int trial, const t5_trial_summary *from)
     t5_console_end(host->console, trial, how);
 }
 
+/* Trials that ended ahead of the tree and that it has now reached, or never can. */
+static void give_changes(t5_host *host, t5_reply *reply) {
+    t5_status_change *changes = calloc((size_t)host->plan->n, sizeof *changes);
+    size_t n = 0;
+    if (!changes)
+        return; /* they are written at the end: t5_host_settle */
+    for (int t = 0; t < host->plan->n; t++) {
+        t5_trial_summary *s = &host->summaries[t];
+        bool reached = t5_schedule_is_reached(host->schedule, t);
+        if (strcmp(s->status, "speculative") != 0 ||
+            (!reached && t5_schedule_may_be_reached(host->schedule, t)))
+            continue;
+        strcpy(s->status, reached ? "completed" : "skipped");
+        memcpy(changes[n].name, s->name, sizeof s->name);
+        memcpy(changes[n++].status, s->status, sizeof s->status);
+    }
+    reply->owned = changes;
+    reply->bytes = n * sizeof *changes;
+}
+
 /* Sizes of the requests, by kind. */
 static const size_t request_bytes[] = {
     [T5_MSG_NEXT] = 0,
@@ -242,7 +262,7 @@ bool t5_host_handle(void *user, int rank, int kind, const void *request, size_t 
     default:
         memcpy(&done, request, sizeof done);
         take_summary(host, done.trial, &done.summary);
-        give_verdict(host, done.trial, reply);
+        give_changes(host, reply);
         return true;
     }
 }

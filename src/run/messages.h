@@ -15,7 +15,7 @@ enum {
     T5_MSG_WEIGHTS,  /* t5_weights_request; reply: the elements, or a t5_error if it failed */
     T5_MSG_PROGRESS, /* t5_progress, told, no reply */
     T5_MSG_VERDICT,  /* t5_progress at the end of an epoch; reply t5_verdict */
-    T5_MSG_DONE      /* t5_done; reply t5_verdict */
+    T5_MSG_DONE      /* t5_done; reply: any number of t5_status_change to be written */
 };
 
 typedef struct t5_assignment {
@@ -32,7 +32,7 @@ typedef struct t5_shard_request {
 } t5_shard_request;
 
 /* Elements [first, first + n) of a pre-trained model's parameter. */
-enum { T5_WEIGHTS_PIECE = 1 << 18 }; /* elements at most: 1 MiB stays in a core's cache */
+enum { T5_WEIGHTS_PIECE = 1 << 20 }; /* elements at most: a wait for every 4 MiB */
 typedef struct t5_weights_request {
     char name[96];
     int64_t first, n;
@@ -42,6 +42,13 @@ typedef struct t5_done {
     int trial;
     t5_trial_summary summary;
 } t5_done;
+
+/* A trial that ran ahead and whose file must say how that turned out. Given out once, to whoever
+ * ends a trial next. */
+typedef struct t5_status_change {
+    char name[128];
+    char status[24];
+} t5_status_change;
 
 typedef struct t5_verdict {
     bool pruned;  /* give the trial up: the tree cannot reach it any more */

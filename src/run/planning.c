@@ -106,7 +106,8 @@ static void print_trial(const t5_prepared *p, int t, FILE *out) {
 t5_status t5_sweep_plan(t5_comm *world, const t5_command *command, FILE *out, t5_error *err) {
     t5_prepared p = {0};
     t5_device *device = NULL;
-    if (t5_comm_rank(world) == 0 && t5_prepare(command, t5_comm_size(world), &p, err) == T5_OK &&
+    if (t5_comm_rank(world) == 0 &&
+        t5_prepare(command, t5_comm_size(world), false, &p, err) == T5_OK &&
         t5_device_open_cpu(t5_threads_of(world, p.config->threads), &device, err) == T5_OK) {
         t5_prepared_greet(&p, t5_comm_size(world), device->info, out);
         print_lengths(&p, err, out);

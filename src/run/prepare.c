@@ -1,10 +1,12 @@
 #include "run/prepare.h"
+#include "run/results.h"
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-t5_status t5_prepare(const t5_command *command, int ranks, t5_prepared *p, t5_error *err) {
+t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepared *p,
+                     t5_error *err) {
     memset(p, 0, sizeof *p);
     if (t5_config_read(command->config, command->sets, command->n_sets, command->output, &p->config,
                        err) != T5_OK ||
@@ -17,6 +19,8 @@ t5_status t5_prepare(const t5_command *command, int ranks, t5_prepared *p, t5_er
                 p->config->file, p->config->ranks_per_trial, ranks, ranks == 1 ? "" : "s");
         goto done;
     }
+    if (writes && t5_results_check_folder(p->config->output_dir, err) != T5_OK)
+        goto done;
     if (t5_source_open(p->config, &p->plan, &p->source, err) == T5_OK)
         t5_settings_fill(p->config, p->source.tokenizer, p->source.pretrained, p->plan.n,
                          &p->settings, err);

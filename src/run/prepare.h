@@ -14,8 +14,10 @@ typedef struct t5_prepared {
     t5_settings settings;
 } t5_prepared;
 
-/* Not collective. On failure everything is freed. */
-t5_status t5_prepare(const t5_command *command, int ranks, t5_prepared *p, t5_error *err);
+/* Not collective. On failure everything is freed. writes: the output folder must be usable and hold
+ * no results yet, which is found out before the data are read. */
+t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepared *p,
+                     t5_error *err);
 void t5_prepared_free(t5_prepared *p);
 
 /* A few lines before the first trial: data, trials, ranks. */

@@ -1,9 +1,12 @@
 #include "run/results.h"
 #include "io/file.h"
 #include "io/store.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { SCHEMA_VERSION = 1 };
 
@@ -165,6 +168,33 @@ static void write_attributes(t5_store *s, const t5_trial_summary *t) {
     t5_store_attr_int(s, "/", "rows_test", t->rows_test);
     t5_store_attr_int(s, "/", "best_epoch", t->best_epoch);
     t5_store_attr_double(s, "/", "seconds", t->seconds);
+}
+
+t5_status t5_results_check_folder(const char *dir, t5_error *err) {
+    char path[4352];
+    struct stat about;
+    snprintf(path, sizeof path, "%s/results.h5", dir);
+    if (t5_file_exists(path))
+        return t5_fail(err, T5_ERR_INPUT,
+                       "%s is there already: the results of an earlier run are never overwritten; "
+                       "remove the folder or give another one with --output",
+                       path);
+    /* the folder itself, or the nearest one above it that exists */
+    do {
+        char *slash = strrchr(path, '/');
+        if (slash == path)
+            slash++;
+        if (slash)
+            *slash = 0;
+        else
+            strcpy(path, ".");
+    } while (stat(path, &about) != 0 && strcmp(path, "/") != 0 && strcmp(path, ".") != 0);
+    if (!S_ISDIR(about.st_mode))
+        return t5_fail(err, T5_ERR_INPUT, "output.dir = \"%s\": %s is not a folder", dir, path);
+    if (access(path, W_OK | X_OK) != 0)
+        return t5_fail(err, T5_ERR_INPUT, "output.dir = \"%s\": cannot write in %s: %s", dir, path,
+                       strerror(errno));
+    return T5_OK;
 }
 
 static void trial_path(char *path, size_t size, const char *dir, const char *name) {

@@ -36,6 +36,9 @@ void t5_record_step(t5_record *record, const t5_step_row *row);
 void t5_record_eval(t5_record *record, const t5_eval_row *row);
 void t5_record_free(t5_record *record);
 
+/* T5_ERR_INPUT if DIR holds results already, or cannot be made or written to. Makes nothing. */
+t5_status t5_results_check_folder(const char *dir, t5_error *err);
+
 /* Writes DIR/trials/NAME.h5. record and test may be NULL (a trial that has not run). The status is
  * summary->status. */
 t5_status t5_results_write_trial(const char *dir, const t5_trial_summary *summary,

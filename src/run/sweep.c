@@ -16,12 +16,6 @@ static t5_status start_results(const t5_prepared *p, t5_host *host, int ranks, c
     char path[4352];
     const t5_trial_summary *summaries = t5_host_summaries(host);
 
-    snprintf(path, sizeof path, "%s/results.h5", dir);
-    if (t5_file_exists(path))
-        return t5_fail(err, T5_ERR_INPUT,
-                       "%s is there already: the results of an earlier run are never overwritten; "
-                       "remove the folder or give another one with --output",
-                       path);
     snprintf(path, sizeof path, "%s/trials", dir);
     if (t5_file_make_folder(path, err) != T5_OK)
         return err->status;
@@ -91,7 +85,7 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
 
     *n_failed = 0;
     if (root)
-        t5_prepare(command, t5_comm_size(world), &p, err);
+        t5_prepare(command, t5_comm_size(world), true, &p, err);
     if (t5_comm_agree(world, err) != T5_OK ||
         t5_setup_share(world, &p.settings, p.source.tokenizer_block, p.source.tokenizer_bytes,
                        root ? t5_dataset_labels(p.source.set) : NULL, &setup, err) != T5_OK)

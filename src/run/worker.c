@@ -1,4 +1,5 @@
 #include "run/worker.h"
+#include "base/log.h"
 #include "run/results.h"
 #include "run/trainer.h"
 #include <stdlib.h>
@@ -79,8 +80,16 @@ static t5_status report_trial(t5_worker *w, const t5_assignment *a, const t5_tri
                               t5_error *err) {
     t5_done done = {.trial = a->trial, .summary = *s};
     void *reply = NULL;
-    size_t bytes;
+    size_t bytes = 0;
+    t5_error io = {0};
     t5_service_call(w->service, T5_MSG_DONE, &done, sizeof done, &reply, &bytes, err);
+    const t5_status_change *changes = reply;
+    for (size_t i = 0; i < bytes / sizeof *changes && io.status == T5_OK; i++)
+        t5_results_set_status(w->setup->settings.output_dir, changes[i].name, changes[i].status,
+                              &io);
+    if (io.status != T5_OK) /* no reason to lose what still trains */
+        t5_log(T5_LOG_WARNING, "the status of a trial stays \"speculative\" in its file: %s",
+               io.text);
     free(reply);
     return err->status;
 }

@@ -41,6 +41,7 @@ static const bad table[] = {
     {"good.cfg --set train.epochs=none", NULL, NULL, "train.epochs"},
     {"good.cfg --set train.epoch=3", NULL, NULL, "train.epoch"},
     {"good.cfg --set nothing", NULL, NULL, "nothing"},
+    {"good.cfg --output good.cfg/out", NULL, NULL, "good.cfg is not a folder"},
     /* configuration: file, line and key are named */
     {"bad.cfg", "train2: { }", NULL, "bad.cfg:5: train2"},
     {"bad.cfg", "sweep: { learning_rate = [0.0]; };", NULL, "bad.cfg:5: sweep.learning_rate"},
