@@ -208,8 +208,8 @@ t5_status t5_pretrained_read(t5_pretrained *p, const char *name, int64_t first, 
                              float *out, t5_error *err) {
     const t5_weights_tensor *tensor = find_tensor(p, name);
     if (!tensor || first < 0 || n < 0 || first > tensor->count || n > tensor->count - first)
-        return t5_fail(err, T5_ERR_INPUT, "%s: elements %lld to %lld of %.100s do not exist",
-                       p->directory, (long long)first, (long long)(first + n), name);
+        return t5_fail(err, T5_ERR_INPUT, "%s: %.100s has no %lld elements from %lld on",
+                       p->directory, name, (long long)n, (long long)first);
     pthread_mutex_lock(&p->lock);
     t5_status status = t5_weights_read(p->weights, tensor, first, n, out, err);
     pthread_mutex_unlock(&p->lock);

@@ -231,6 +231,29 @@ static void presets_have_the_shapes_of_the_design(void **state) {
     t5_config_destroy(c);
 }
 
+/* A directory in place of a shape; its shape is not the configuration's business. */
+static void a_directory_replaces_the_shape(void **state) {
+    static const struct {
+        const char *key;
+        t5_label_init init;
+    } ways[] = {{"", T5_LABEL_INIT_DESCRIBE},
+                {"label_init = \"random\";", T5_LABEL_INIT_RANDOM},
+                {"label_init = \"mean\";", T5_LABEL_INIT_MEAN},
+                {"label_init = \"describe\";", T5_LABEL_INIT_DESCRIBE}};
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char text[512];
+        snprintf(text, sizeof text, DATA "model: { path = \"models/t5\"; %s };\n", ways[i].key);
+        t5_config *c = read_text(text);
+        assert_string_equal(c->model.path, "models/t5");
+        assert_int_equal(c->model.label_init, ways[i].init);
+        assert_null(c->model.preset);
+        assert_null(c->model.tokenizer);
+        assert_int_equal(c->model.d_model, 0);
+        t5_config_destroy(c);
+    }
+}
+
 static void a_sweep_of_lists(void **state) {
     (void)state;
     t5_config *c = read_text(GOOD "sweep: { learning_rate = [3e-4, 1, 1e-4];\n"
@@ -304,6 +327,7 @@ int main(void) {
         cmocka_unit_test(defaults),
         cmocka_unit_test(every_value_goes_where_it_belongs),
         cmocka_unit_test(presets_have_the_shapes_of_the_design),
+        cmocka_unit_test(a_directory_replaces_the_shape),
         cmocka_unit_test(a_sweep_of_lists),
         cmocka_unit_test(what_is_not_varied_comes_from_train),
         cmocka_unit_test(a_plan),
