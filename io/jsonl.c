@@ -1,6 +1,7 @@
 #include "io/jsonl.h"
 #include "base/text.h"
 #include "base/utf8.h"
+#include "io/json_file.h"
 #include "io/lines.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -32,14 +33,6 @@ static void describe_expected(reader *r) {
     for (int k = 0; k < r->n_keys && n < sizeof r->expected; k++)
         n += (size_t)snprintf(r->expected + n, sizeof r->expected - n, "%s a string \"%.40s\"",
                               k == 0 ? "" : " and", r->options->keys[k]);
-}
-
-/* What a message quotes must not move a terminal's cursor. */
-static void make_printable(char *text) {
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-    }
 }
 
 static const char *type_name(const json_t *value) {
@@ -109,7 +102,7 @@ static t5_status parse(reader *r, const char *line, size_t length, t5_error *bad
 /* Fails, or counts the bad line where that is asked for. */
 static t5_status bad_line(const reader *r, int64_t number, t5_error *bad, t5_jsonl_report *report,
                           t5_error *err) {
-    make_printable(bad->text);
+    t5_json_tame(bad);
     if (bad->status == T5_ERR_INPUT && r->options->skip_bad_rows) {
         if (report->skipped++ == 0) {
             size_t most = sizeof report->first_bad - 1, n = strlen(bad->text);

@@ -147,6 +147,7 @@ t5_status t5_config_read(const char *file, const char *const *sets, int n_sets, 
     t5_config_source_free(&reader.source);
     if (status != T5_OK) {
         t5_config_destroy(c);
+        t5_config_make_printable(local.text); /* @include's name of a file may be anything */
         return t5_fail(err, status, "%s", local.text);
     }
     *config = c;

@@ -57,6 +57,7 @@ expect_violation src/model/bad.c '#include <oneapi/dnnl/dnnl.h>'
 expect_violation src/model/bad.c '#include <dnnl.h>'
 expect_violation io/bad.c '#include <libconfig.h>'
 expect_violation src/run/bad.c '#include <jansson.h>'
+expect_violation io/bad.c '#include <zip.h>'
 expect_violation src/model/bad.c 'void f(void) { printf("x"); }'
 expect_violation src/run/bad.c 'void f(void) { /* x */ exit (1); }'
 expect_violation io/bad.c "void f(void) { char c = '\"'; (void)c; (void)getenv(n); }"

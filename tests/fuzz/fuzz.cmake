@@ -1,0 +1,22 @@
+# One program a target, fuzz_NAME.c; its seeds are corpus/NAME/*. With T5MPI_FUZZ (clang) they are libFuzzer
+# programs (target "fuzz" builds them all), else small ones that take every file of their corpus once. Either way
+# the ctest fuzz.NAME runs the corpus.
+file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/fuzz_*.c)
+add_custom_target(fuzz)
+foreach(source ${sources})
+  get_filename_component(program ${source} NAME_WE)
+  string(REPLACE "fuzz_" "" name ${program})
+  add_executable(${program} ${source})
+  target_link_libraries(${program} PRIVATE t5_io)
+  target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  add_dependencies(fuzz ${program})
+  set(corpus ${CMAKE_CURRENT_LIST_DIR}/corpus/${name})
+  if(T5MPI_FUZZ)
+    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME fuzz.${name} COMMAND ${program} -runs=0 ${corpus})
+  else()
+    target_sources(${program} PRIVATE ${CMAKE_CURRENT_LIST_DIR}/run_corpus.c)
+    add_test(NAME fuzz.${name} COMMAND ${program} ${corpus})
+  endif()
+  t5_test_properties(fuzz.${name} fuzz)
+endforeach()
