@@ -1,9 +1,10 @@
 /* The parts of t5bench: what is trained on (workload.c), what it is compared with (yardstick.c),
- * and where the time goes (profile.c). */
+ * where the time goes (profile.c), and generation instead of training (generation.c). */
 #ifndef T5_BENCH_H
 #define T5_BENCH_H
 #include "data/batch.h"
 #include "device/device.h"
+#include "model/model.h"
 #include <stdbool.h>
 #include <time.h>
 
@@ -39,6 +40,19 @@ t5_status bench_yardstick_measure(bench_yardstick *y, t5_error *err);
 double bench_yardstick_flops(const bench_yardstick *y); /* of a large matrix product, per second */
 double
 bench_yardstick_bytes(const bench_yardstick *y); /* read + written by a large copy, per second */
+
+/* --- generation: rows a second of greedy decoding --- */
+
+typedef struct bench_generation {
+    int rounds, batches; /* batches a round */
+    int rows, tokens;    /* of a batch, put out for each row: the end token is forbidden */
+} bench_generation;
+
+/* Needs rounds + 1 times as many batches as a round has: one round warms up. Prints. */
+t5_status bench_generate(t5_model *model, const bench_workload *work, const bench_generation *g,
+                         t5_error *err);
+/* A line of /proc/self/status ("VmHWM:") in bytes; 0 where there is none. */
+size_t bench_process_memory(const char *key);
 
 /* --- profile: the device's table with a stopwatch around every operation --- */
 

@@ -12,8 +12,8 @@
 #include <string.h>
 
 typedef struct options {
-    bool base, bf16, profile;
-    int threads, steps, rows, rounds;
+    bool base, bf16, profile, evaluate;
+    int threads, steps, rows, rounds, tokens;
 } options;
 
 typedef struct measured {
@@ -30,8 +30,9 @@ typedef struct bench {
     bench_workload work;
     bench_yardstick *yardstick;
     measured *rounds;
-    int64_t step; /* optimiser steps so far */
-    size_t grown; /* bytes that the model and its first steps added to the process at most */
+    int64_t step;      /* optimiser steps so far */
+    size_t grown, all; /* bytes that the model and its first steps added to the process at most, and
+                          the process then */
 } bench;
 
 /* --- the step --- */
@@ -96,21 +97,9 @@ static t5_status run_round(bench *b, int round, t5_error *err) {
 
 /* --- memory --- */
 
-/* A line of /proc/self/status in bytes; 0 where there is none. */
-static size_t process_memory(const char *key) {
-    size_t kib = 0;
-    char line[256];
-    FILE *f = fopen("/proc/self/status", "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, key, strlen(key)) == 0)
-            kib = strtoul(line + strlen(key), NULL, 10);
-    if (f)
-        fclose(f);
-    return kib * 1024;
-}
-
 static t5_status make_model(bench *b, t5_error *err) {
-    t5_status status = t5_model_create(b->dev, &b->shape, b->opt.bf16, true, &b->model, err);
+    t5_status status =
+        t5_model_create(b->dev, &b->shape, b->opt.bf16, !b->opt.evaluate, &b->model, err);
     if (status == T5_OK)
         status = t5_model_init_random(b->model, 42, err);
     return status;
@@ -118,13 +107,14 @@ static t5_status make_model(bench *b, t5_error *err) {
 
 /* The model and some steps, the largest batch among them, before anything else takes memory. */
 static t5_status warm_up(bench *b, t5_error *err) {
-    const size_t before = process_memory("VmRSS:");
+    const size_t before = bench_process_memory("VmRSS:");
     t5_status status = make_model(b, err);
     if (status == T5_OK)
         status = train_step(b, &b->work.batches[b->work.largest], err);
     for (int i = 0; i < b->opt.steps && status == T5_OK; i++)
         status = train_step(b, &b->work.batches[b->opt.rounds * b->opt.steps + i], err);
-    b->grown = process_memory("VmHWM:") - before;
+    b->all = bench_process_memory("VmHWM:");
+    b->grown = b->all - before;
     return status;
 }
 
@@ -153,6 +143,7 @@ static void print_memory(const bench *b) {
            1e-6 * (double)b->grown, 1e-6 * (double)need.arenas, 1e-6 * (double)need.activations,
            1e-6 * (double)need.work);
     printf("  memory / need       %9.3f (need: without work)\n", (double)b->grown / least);
+    printf("  process             %9.1f MB in all\n", 1e-6 * (double)b->all);
 }
 
 static void print_report(bench *b) {
@@ -227,6 +218,21 @@ static t5_status run_rounds(bench *b, t5_error *err) {
     return status == T5_OK ? bench_yardstick_measure(b->yardstick, err) : status;
 }
 
+/* Generation instead of training. */
+static t5_status evaluate(bench *b, t5_error *err) {
+    const options *o = &b->opt;
+    const bench_generation g = {
+        .rounds = o->rounds, .batches = o->steps, .rows = o->rows, .tokens = o->tokens};
+    const t5_status status = make_model(b, err);
+    if (status != T5_OK)
+        return status;
+    printf("T5-%s, %s, greedy generation of %d tokens a row, %d rows a batch, %d thread%s, %d "
+           "rounds of %d batches\n%s\n",
+           o->base ? "base" : "small", o->bf16 ? "bf16" : "fp32", o->tokens, o->rows, o->threads,
+           o->threads == 1 ? "" : "s", o->rounds, o->steps, b->dev->info);
+    return bench_generate(b->model, &b->work, &g, err);
+}
+
 static t5_status run(bench *b, t5_error *err) {
     const int batches = (b->opt.rounds + 1) * b->opt.steps; /* one more round to warm up */
     t5_status status = T5_OK;
@@ -237,8 +243,13 @@ static t5_status run(bench *b, t5_error *err) {
         goto done;
     }
     if ((status = bench_workload_make(batches, b->opt.rows, &b->work, err)) != T5_OK ||
-        (status = t5_device_open_cpu(b->opt.threads, &b->dev, err)) != T5_OK ||
-        (status = warm_up(b, err)) != T5_OK || (status = run_rounds(b, err)) != T5_OK)
+        (status = t5_device_open_cpu(b->opt.threads, &b->dev, err)) != T5_OK)
+        goto done;
+    if (b->opt.evaluate) {
+        status = evaluate(b, err);
+        goto done;
+    }
+    if ((status = warm_up(b, err)) != T5_OK || (status = run_rounds(b, err)) != T5_OK)
         goto done;
     print_report(b);
 done:
@@ -255,14 +266,24 @@ done:
 static void usage(FILE *out) {
     fputs("usage: t5bench [--size small|base] [--precision fp32|bf16] [--threads N] [--rows N]\n"
           "               [--steps N] [--rounds N] [--profile]\n"
+          "       t5bench --evaluate [--tokens N] [the same, but no --profile]\n"
           "N is at least 1. Defaults: small, fp32, the cores it may use, 16 rows, 8 steps, 7 "
-          "rounds.\n",
+          "rounds, 32 tokens.\n",
           out);
 }
 
 static int own_cores(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/* What the option with the letter c sets. */
+static int *number_of(options *o, int c) {
+    return c == 't'   ? &o->threads
+           : c == 'r' ? &o->rows
+           : c == 'n' ? &o->steps
+           : c == 'k' ? &o->tokens
+                      : &o->rounds;
 }
 
 /* 1: go on; 0: help was printed; -1: wrong. */
@@ -274,10 +295,12 @@ static int parse(int argc, char **argv, options *o) {
                                           {"steps", required_argument, NULL, 'n'},
                                           {"rounds", required_argument, NULL, 'o'},
                                           {"profile", no_argument, NULL, 'f'},
+                                          {"evaluate", no_argument, NULL, 'e'},
+                                          {"tokens", required_argument, NULL, 'k'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int c;
-    *o = (options){.threads = own_cores(), .steps = 8, .rows = 16, .rounds = 7};
+    *o = (options){.threads = own_cores(), .steps = 8, .rows = 16, .rounds = 7, .tokens = 32};
     while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         const int n = optarg ? atoi(optarg) : 0;
         if (c == 'h')
@@ -288,8 +311,10 @@ static int parse(int argc, char **argv, options *o) {
             o->bf16 = optarg[0] == 'b';
         else if (c == 'f')
             o->profile = true;
-        else if (strchr("trno", c) && n >= 1 && n <= 4096)
-            *(c == 't' ? &o->threads : c == 'r' ? &o->rows : c == 'n' ? &o->steps : &o->rounds) = n;
+        else if (c == 'e')
+            o->evaluate = true;
+        else if (strchr("trnok", c) && n >= 1 && n <= 4096)
+            *number_of(o, c) = n;
         else
             return usage(stderr), -1;
     }
