@@ -83,10 +83,13 @@ def tokenizer(directory):
     counts = collections.Counter("".join(texts))
     common = {c for c, _ in counts.most_common(200)}  # the trainer insists on covering what it is given
     texts = ["".join(c for c in text if c in common) for text in texts]
+    here = os.getcwd()
+    os.chdir(directory)  # the model keeps the prefix that it was trained with
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(texts), model_prefix=os.path.join(directory, "spiece"), vocab_size=PIECES,
-        model_type="unigram", character_coverage=1.0, normalization_rule_name="identity", pad_id=0, eos_id=1,
-        unk_id=2, bos_id=-1, num_threads=1)
+        sentence_iterator=iter(texts), model_prefix="spiece", vocab_size=PIECES, model_type="unigram",
+        character_coverage=1.0, normalization_rule_name="identity", pad_id=0, eos_id=1, unk_id=2, bos_id=-1,
+        num_threads=1)
+    os.chdir(here)
     os.remove(os.path.join(directory, "spiece.vocab"))
     sentinels = [f"<extra_id_{i}>" for i in range(SENTINELS)]
     config = dict(tokenizer_class="T5Tokenizer", extra_ids=SENTINELS, eos_token="</s>", unk_token="<unk>",
