@@ -1,22 +1,9 @@
 #include "run/evaluate.h"
 #include "model/generate.h"
+#include "run/input.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-t5_input t5_input_of(const t5_batch *b) {
-    return (t5_input){.n_seq = b->n_seq,
-                      .n_enc = b->n_enc,
-                      .n_dec = b->n_dec,
-                      .max_enc = b->max_enc,
-                      .max_dec = b->max_dec,
-                      .enc_ids = b->enc_ids,
-                      .dec_ids = b->dec_ids,
-                      .labels = b->labels,
-                      .enc_start = b->enc_start,
-                      .dec_start = b->dec_start,
-                      .row = b->row};
-}
 
 void t5_answers_free(char **answers, int64_t n) {
     for (int64_t i = 0; answers && i < n; i++)

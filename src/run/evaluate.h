@@ -2,7 +2,6 @@
  * against the gold ones. */
 #ifndef T5_RUN_EVALUATE_H
 #define T5_RUN_EVALUATE_H
-#include "data/batch.h"
 #include "run/worker.h"
 
 typedef struct t5_evaluation {
@@ -18,8 +17,5 @@ typedef struct t5_evaluation {
 t5_status t5_evaluate(t5_worker *w, t5_model *model, t5_split_kind kind, const t5_evaluation *e,
                       double *loss, t5_metrics *metrics, char ***answers, t5_error *err);
 void t5_answers_free(char **answers, int64_t n);
-
-/* The pointers of a batch as the model takes them. */
-t5_input t5_input_of(const t5_batch *b);
 
 #endif

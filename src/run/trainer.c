@@ -4,6 +4,7 @@
 #include "run/epoch.h"
 #include "run/evaluate.h"
 #include "run/initial.h"
+#include "run/input.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

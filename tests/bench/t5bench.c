@@ -4,6 +4,7 @@
 #include "bench.h"
 
 #include "model/model.h"
+#include "run/input.h"
 #include <getopt.h>
 #include <math.h>
 #include <sched.h>
@@ -37,20 +38,6 @@ typedef struct bench {
 
 /* --- the step --- */
 
-static t5_input input_of(const t5_batch *b) {
-    return (t5_input){.n_seq = b->n_seq,
-                      .n_enc = b->n_enc,
-                      .n_dec = b->n_dec,
-                      .max_enc = b->max_enc,
-                      .max_dec = b->max_dec,
-                      .enc_ids = b->enc_ids,
-                      .dec_ids = b->dec_ids,
-                      .labels = b->labels,
-                      .enc_start = b->enc_start,
-                      .dec_start = b->dec_start,
-                      .row = b->row};
-}
-
 /* What the trainer does for a batch. A loss that is no number would be timed as well as any other,
  * hence the check. */
 static t5_status train_step(bench *b, const t5_batch *batch, t5_error *err) {
@@ -62,7 +49,7 @@ static t5_status train_step(bench *b, const t5_batch *batch, t5_error *err) {
                             .weight_decay = 0.01F,
                             .clip_norm = 1,
                             .step = b->step + 1};
-    const t5_input in = input_of(batch);
+    const t5_input in = t5_input_of(batch);
     double norm = 0, sum = 0;
     t5_model_set_dropout(b->model, 0.1F, 42, (uint32_t)b->step);
     t5_status status = t5_model_backward(b->model, &in, &loss, 1 / (float)in.n_dec, true, err);
@@ -89,7 +76,7 @@ static t5_status run_round(bench *b, int round, t5_error *err) {
     }
     m->step = (bench_now() - begin) / n;
     for (int i = 0; i < n; i++) {
-        const t5_input in = input_of(&batches[i]);
+        const t5_input in = t5_input_of(&batches[i]);
         m->flops += t5_shape_step_flops(&b->shape, &in) / n;
     }
     return T5_OK;
