@@ -1,0 +1,53 @@
+/* A file of large float32 arrays beside small values: a model's weights, an optimiser's state. HDF5
+ * that h5py reads like any other, with a checksum for every byte.
+ *
+ * The values are a store (io/store.h), built in memory; the arrays are contiguous data sets in the
+ * same file whose places HDF5 fixes before any of them is written. From then on they are written
+ * with pwrite, so nothing that can run out of disk or fail is in HDF5's hands (1.10.8 cannot let go
+ * of a file that it could not write), memory stays small, and several writers can write ranges of
+ * their own. The file's first 512 bytes (HDF5's user block) say where the arrays are and hold the
+ * checksums (XXH3, 64 bits) of the arrays and of everything else. */
+#ifndef T5_IO_CHECKPOINT_H
+#define T5_IO_CHECKPOINT_H
+#include "io/store_read.h"
+
+typedef struct t5_checkpoint_array {
+    const char *path; /* "/weights/shared.weight" */
+    int n_dims;       /* 1 or 2 */
+    int64_t dims[2];
+} t5_checkpoint_array;
+
+typedef struct t5_checkpoint_writer t5_checkpoint_writer;
+
+/* Begins a file that will replace `path` on commit. values: what it holds beside the arrays; taken
+ * over, also on failure. The whole room on the disk is reserved here. T5_ERR_IO (the disk is full,
+ * ...), T5_ERR_MEMORY; nothing is left behind then. */
+t5_status t5_checkpoint_begin(const char *path, t5_store *values, const t5_checkpoint_array *arrays,
+                              int n_arrays, t5_checkpoint_writer **writer, t5_error *err);
+/* Writes elements [first, first + n) of array i, each element once, in the order of the file:
+ * arrays by number, first ascending without gaps (the checksum is made on the way). T5_ERR_IO. */
+t5_status t5_checkpoint_write(t5_checkpoint_writer *writer, int i, int64_t first, int64_t n,
+                              const float *data, t5_error *err);
+/* Checksums, fsync, rename over path, fsync of the folder; frees in any case. T5_ERR_IO: nothing
+ * new is left behind, what was at path is untouched. Every element must have been written. */
+t5_status t5_checkpoint_commit(t5_checkpoint_writer *writer, t5_error *err);
+void t5_checkpoint_abandon(t5_checkpoint_writer *writer); /* NULL is fine */
+
+typedef struct t5_checkpoint t5_checkpoint;
+
+/* Opens a file and verifies every byte of it against the checksums before anything is believed;
+ * reads it once from end to end. T5_ERR_INPUT naming the file: not there, not such a file, cut
+ * short, damaged (and where). */
+t5_status t5_checkpoint_open(const char *path, t5_checkpoint **checkpoint, t5_error *err);
+void t5_checkpoint_close(t5_checkpoint *checkpoint); /* NULL is fine */
+/* The values beside the arrays; the checkpoint's. */
+t5_store_reader *t5_checkpoint_values(t5_checkpoint *checkpoint);
+int t5_checkpoint_size(const t5_checkpoint *checkpoint);
+const t5_checkpoint_array *t5_checkpoint_at(const t5_checkpoint *checkpoint, int i);
+/* The number of the array of that path, -1: there is none. */
+int t5_checkpoint_find(const t5_checkpoint *checkpoint, const char *path);
+/* Elements [first, first + n) of array i. T5_ERR_INPUT: no such range; T5_ERR_IO. */
+t5_status t5_checkpoint_read(t5_checkpoint *checkpoint, int i, int64_t first, int64_t n, float *out,
+                             t5_error *err);
+
+#endif
