@@ -22,16 +22,14 @@ static t5_shape random_shape(const t5_config_model *m, const t5_tokenizer *token
     };
 }
 
-/* A model and a tokeniser of one directory may still be of two. */
-static t5_status check_tokenizer(const t5_shape *shape, const t5_tokenizer *tokenizer,
-                                 t5_error *err) {
+t5_status t5_check_tokenizer(const t5_shape *shape, const t5_tokenizer *tokenizer, t5_error *err) {
     if (t5_tokenizer_pieces(tokenizer) > shape->vocab)
         return t5_fail(err, T5_ERR_INPUT,
-                       "model.path: the tokeniser has %d pieces, the model's vocab_size is %d",
+                       "the tokeniser has %d pieces, the model's vocab_size is %d",
                        t5_tokenizer_pieces(tokenizer), shape->vocab);
     if (t5_tokenizer_eos(tokenizer) != shape->eos_id)
         return t5_fail(err, T5_ERR_INPUT,
-                       "model.path: the tokeniser's end token is %d, config.json's eos_token_id %d",
+                       "the tokeniser's end token is %d, config.json's eos_token_id %d",
                        t5_tokenizer_eos(tokenizer), shape->eos_id);
     return T5_OK;
 }
@@ -43,8 +41,8 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
     s->pretrained = pretrained != NULL;
     s->shape =
         pretrained ? *t5_pretrained_shape(pretrained) : random_shape(&config->model, tokenizer);
-    if (pretrained && check_tokenizer(&s->shape, tokenizer, err) != T5_OK)
-        return err->status;
+    if (pretrained && t5_check_tokenizer(&s->shape, tokenizer, err) != T5_OK)
+        return t5_error_prefix(err, "model.path");
     s->label_init = config->model.label_init;
     s->train = config->train;
     s->eval = config->eval;

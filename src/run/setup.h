@@ -33,6 +33,9 @@ typedef struct t5_setup {
 t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenizer,
                            const t5_pretrained *pretrained, int n_trials, t5_settings *settings,
                            t5_error *err);
+/* A model and a tokeniser of one directory may still be of two: T5_ERR_INPUT if the model has no
+ * rows for all pieces, or another end token. */
+t5_status t5_check_tokenizer(const t5_shape *shape, const t5_tokenizer *tokenizer, t5_error *err);
 /* Vocabulary of a model that knows n_labels labels: a pre-trained one's never shrinks. */
 int t5_settings_vocab(const t5_settings *settings, const t5_tokenizer *tokenizer, int n_labels);
 

@@ -1,0 +1,68 @@
+#include "io/file.h"
+#include "run/saved_internal.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool holds(const char *folder, const char *file) {
+    char path[4352];
+    int n = snprintf(path, sizeof path, "%s/%s", folder, file);
+    return n > 0 && (size_t)n < sizeof path && t5_file_exists(path);
+}
+
+t5_status t5_saved_open(const char *where, t5_saved **saved, t5_error *err) {
+    t5_saved *s = calloc(1, sizeof *s);
+    *saved = NULL;
+    if (!s || !(s->source = calloc(1, sizeof *s->source))) {
+        free(s);
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", where);
+    }
+    if (holds(where, "config.json"))
+        t5_saved_open_directory(where, s, err);
+    else
+        t5_fail(err, T5_ERR_INPUT,
+                "%s: there is no such model: a Hugging Face directory (it holds config.json) was "
+                "expected",
+                where);
+    if (err->status == T5_OK)
+        *saved = s;
+    else
+        t5_saved_close(s);
+    return err->status;
+}
+
+void t5_saved_close(t5_saved *s) {
+    if (!s)
+        return;
+    if (s->source->close)
+        s->source->close(s->source->from);
+    t5_tokenizer_destroy(s->tokenizer);
+    t5_labels_destroy(s->labels);
+    free(s->allowed);
+    free(s->name);
+    free(s->source);
+    free(s);
+}
+
+t5_status t5_saved_read(t5_saved *s, const char *name, int64_t first, int64_t n, float *out,
+                        t5_error *err) {
+    return s->source->read(s->source->from, name, first, n, out, err);
+}
+
+t5_status t5_saved_load(t5_saved *s, t5_model *model, t5_error *err) {
+    enum { PIECE = 1 << 20 };
+    float *piece = malloc(PIECE * sizeof *piece);
+    if (!piece)
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for a piece of the weights");
+    for (int i = 0; i < t5_model_n_params(model) && err->status == T5_OK; i++) {
+        const t5_param *p = t5_model_param(model, i);
+        int64_t count = p->rows * p->cols;
+        for (int64_t first = 0; first < count && err->status == T5_OK; first += PIECE) {
+            int64_t n = count - first < PIECE ? count - first : PIECE;
+            if (t5_saved_read(s, p->name, first, n, piece, err) == T5_OK)
+                t5_model_write(model, T5_ARENA_WEIGHT, p->offset + first, n, piece, err);
+        }
+    }
+    free(piece);
+    return err->status;
+}

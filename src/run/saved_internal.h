@@ -1,0 +1,20 @@
+/* The two places that a saved model can be read from. */
+#ifndef T5_RUN_SAVED_INTERNAL_H
+#define T5_RUN_SAVED_INTERNAL_H
+#include "run/saved.h"
+
+/* Elements of a parameter, from wherever the weights are. */
+typedef t5_status t5_saved_reader(void *from, const char *name, int64_t first, int64_t n,
+                                  float *out, t5_error *err);
+
+struct t5_saved_source {
+    void *from;
+    t5_saved_reader *read;
+    void (*close)(void *from);
+};
+
+/* Both fill an empty t5_saved whose source is allocated; on failure the caller closes it. */
+t5_status t5_saved_open_directory(const char *directory, t5_saved *saved, t5_error *err);
+t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *saved, t5_error *err);
+
+#endif
