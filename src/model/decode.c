@@ -1,144 +1,6 @@
-#include "model/decode.h"
+#include "model/decode_internal.h"
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
-
-/* Integers sent to the device before each step, one block of (capacity + 1) each. In self-attention
- * every live sequence has its own keys; in cross-attention the live sequences of a row are one
- * sequence of several queries, so that their common keys are read once. */
-enum {
-    STEP_ID,
-    STEP_PARENT,
-    STEP_SELF_QUERY,
-    STEP_SELF_KEY,
-    STEP_SELF_LEN,
-    STEP_CROSS_QUERY,
-    STEP_CROSS_KEY,
-    STEP_CROSS_LEN,
-    STEP_BLOCKS
-};
-
-struct t5_decoder {
-    t5_model *m;
-    t5_decode_settings settings;
-    t5_live live;
-    int live_rows;   /* rows that the live sequences are of */
-    int most_of_row; /* live sequences of the row that has most of them */
-
-    /* host */
-    int32_t *step;                      /* STEP_BLOCKS blocks */
-    const int32_t *enc_start, *enc_len; /* (rows) of the input; point into `rows` */
-    int32_t *rows;
-    float *value; /* (capacity, k) */
-    int32_t *id;
-
-    /* device: one block, the views point into it */
-    char *d_block;
-    int32_t *d_step, *d_history;
-    uint8_t *d_allowed;
-    float *d_value, *d_rstd;
-    int32_t *d_id;
-    t5_mat x;            /* (capacity, d_model) f32 residual stream */
-    t5_mat h, y;         /* (capacity, d_model) a norm's and a sublayer's output */
-    t5_mat q, attention; /* (capacity, inner) */
-    t5_mat ff_in, ff_hidden;
-    t5_mat logits; /* (capacity, vocab) f32 */
-    t5_mat *cross; /* by layer: (n_enc, 2 inner) [k | v] of the encoder's output */
-    t5_mat *cache; /* by layer: (capacity * max_length, 2 inner) [k | v] of the tokens so far */
-    t5_mat spare;  /* like one layer's cache: what a reordered cache is gathered into */
-};
-
-/* ---------------------------------------------------------------- memory */
-
-/* Hands out 64-byte aligned pieces of a block; base NULL only adds up. */
-typedef struct cursor {
-    char *base;
-    size_t used;
-} cursor;
-
-static void *take(cursor *c, size_t bytes) {
-    void *p = c->base ? c->base + c->used : NULL;
-    c->used += (bytes + 63) / 64 * 64;
-    return p;
-}
-
-static t5_mat take_mat(cursor *c, t5_dtype type, int64_t rows, int64_t cols) {
-    return (t5_mat){.p = take(c, (size_t)(rows * cols) * t5_dtype_size(type)),
-                    .type = type,
-                    .rows = rows,
-                    .cols = cols,
-                    .ld = cols};
-}
-
-static void lay_out(t5_decoder *d, int n_enc, cursor *c) {
-    const t5_shape *s = &d->m->shape;
-    const t5_dtype type = d->m->compute;
-    const int64_t n = d->live.capacity, inner = t5_inner(s), length = d->settings.max_length;
-    const size_t ints = (size_t)n * sizeof(int32_t), k = (size_t)d->settings.k;
-    d->d_step = take(c, STEP_BLOCKS * (ints + sizeof(int32_t)));
-    d->d_history = take(c, ints * (size_t)length);
-    d->d_allowed = take(c, d->settings.allowed ? (size_t)s->vocab : 0);
-    d->d_value = take(c, (size_t)n * k * sizeof(float));
-    d->d_id = take(c, ints * k);
-    d->d_rstd = take(c, (size_t)n * sizeof(float));
-    d->x = take_mat(c, T5_F32, n, s->d_model);
-    d->h = take_mat(c, type, n, s->d_model);
-    d->y = take_mat(c, type, n, s->d_model);
-    d->q = take_mat(c, type, n, inner);
-    d->attention = take_mat(c, type, n, inner);
-    d->ff_in = take_mat(c, type, n, t5_ff_in(s));
-    d->ff_hidden = s->act == T5_ACTIVATION_RELU ? d->ff_in : take_mat(c, type, n, s->d_ff);
-    d->logits = take_mat(c, T5_F32, n, s->vocab);
-    for (int l = 0; l < s->dec_layers; l++) {
-        d->cross[l] = take_mat(c, type, n_enc, 2 * inner);
-        d->cache[l] = take_mat(c, type, n * length, 2 * inner);
-    }
-    d->spare = take_mat(c, type, n * length, 2 * inner);
-}
-
-static t5_status allocate_host(t5_decoder *d, int n_rows, t5_error *err) {
-    const size_t n = (size_t)n_rows * (size_t)d->settings.width, k = (size_t)d->settings.k;
-    const size_t layers = (size_t)d->m->shape.dec_layers;
-    const bool live = t5_live_init(&d->live, n_rows, d->settings.width, d->settings.max_length,
-                                   d->m->shape.start_id);
-    d->step = calloc(STEP_BLOCKS * (n + 1), sizeof *d->step);
-    d->rows = calloc(2 * (size_t)n_rows, sizeof *d->rows);
-    d->value = calloc(n * k, sizeof *d->value);
-    d->id = calloc(n * k, sizeof *d->id);
-    d->cross = calloc(layers, sizeof *d->cross);
-    d->cache = calloc(layers, sizeof *d->cache);
-    if (!live || !d->step || !d->rows || !d->value || !d->id || !d->cross || !d->cache)
-        return t5_fail(err, T5_ERR_MEMORY, "generation: out of memory for %zu sequences", n);
-    return T5_OK;
-}
-
-static t5_status allocate_device(t5_decoder *d, int n_enc, t5_error *err) {
-    t5_device *dev = d->m->dev;
-    cursor c = {0};
-    void *block = NULL;
-    lay_out(d, n_enc, &c);
-    t5_status status = dev->ops->alloc(dev, c.used, &block, err);
-    if (status != T5_OK)
-        return t5_error_prefix(err, "generation");
-    d->d_block = block;
-    c = (cursor){d->d_block, 0};
-    lay_out(d, n_enc, &c);
-    return T5_OK;
-}
-
-void t5_decoder_close(t5_decoder *d) {
-    if (!d)
-        return;
-    d->m->dev->ops->free(d->m->dev, d->d_block);
-    t5_live_free(&d->live);
-    free(d->step);
-    free(d->rows);
-    free(d->value);
-    free(d->id);
-    free(d->cross);
-    free(d->cache);
-    free(d);
-}
 
 static int32_t *step_block(const t5_decoder *d, int which) {
     return d->step + (size_t)which * (size_t)(d->live.capacity + 1);
@@ -192,9 +54,7 @@ t5_status t5_decoder_open(t5_model *model, const t5_input *in, const t5_decode_s
     d->settings = *settings;
     t5_status status = t5_pass_begin(model, in, T5_PASS_EVALUATE, false, 0.0f, err);
     if (status == T5_OK)
-        status = allocate_host(d, in->n_seq, err);
-    if (status == T5_OK)
-        status = allocate_device(d, in->n_enc, err);
+        status = t5_decoder_allocate(d, in->n_seq, in->n_enc, err);
     if (status == T5_OK) {
         encode(d);
         prepare(d, in);
@@ -352,12 +212,39 @@ static void forward(t5_decoder *d) {
     t5_logits(m, top(d->h, d->live.n), top(d->logits, d->live.n));
 }
 
-t5_status t5_decoder_step(t5_decoder *d, const float **value, const int32_t **id, t5_error *err) {
+/* The log of each row's sum of exponentials is its largest logit less that one's log-probability.
+ * topk overwrites what it looks through, so it is given copies. */
+static t5_status log_totals(t5_decoder *d, t5_error *err) {
+    t5_device *dev = d->m->dev;
+    const int n = d->live.n;
+    for (int i = 0; i < 2; i++) {
+        const t5_topk_args best = {.n = n,
+                                   .vocab = d->m->shape.vocab,
+                                   .logits = top(d->copy, n),
+                                   .log_softmax = i == 1,
+                                   .penalty = 1.0f,
+                                   .k = 1,
+                                   .d_value = d->d_best + i * n,
+                                   .d_id = d->d_best_id};
+        dev->ops->copy(dev, d->copy.p, d->logits.p,
+                       (size_t)n * (size_t)d->logits.ld * sizeof(float));
+        dev->ops->topk(dev, &best);
+    }
+    t5_status status =
+        dev->ops->to_host(dev, d->best, d->d_best, 2 * (size_t)n * sizeof *d->best, err);
+    for (int i = 0; status == T5_OK && i < n; i++)
+        d->best[i] -= d->best[n + i];
+    return status;
+}
+
+t5_status t5_decoder_step(t5_decoder *d, t5_candidates *candidates, t5_error *err) {
     t5_device *dev = d->m->dev;
     const size_t n = (size_t)d->live.n * (size_t)d->settings.k;
     assert(d->live.n >= 1 && d->live.position < d->settings.max_length);
     send_step(d);
     forward(d);
+    if (d->settings.log_total && log_totals(d, err) != T5_OK)
+        return err->status;
     t5_topk_args topk = {.n = d->live.n,
                          .vocab = d->m->shape.vocab,
                          .logits = top(d->logits, d->live.n),
@@ -374,8 +261,7 @@ t5_status t5_decoder_step(t5_decoder *d, const float **value, const int32_t **id
     t5_status status = dev->ops->to_host(dev, d->value, d->d_value, n * sizeof *d->value, err);
     if (status == T5_OK)
         status = dev->ops->to_host(dev, d->id, d->d_id, n * sizeof *d->id, err);
-    *value = d->value;
-    *id = d->id;
+    *candidates = (t5_candidates){d->value, d->id, d->best};
     return status;
 }
 

@@ -14,6 +14,7 @@ typedef struct t5_decode_settings {
     int max_length;         /* most steps */
     int k;                  /* candidates wanted of each sequence */
     bool log_softmax;       /* values are log-probabilities */
+    bool log_total;         /* candidates come with log_total; costs two passes over the logits */
     float penalty;          /* repetition penalty, 1: off */
     const uint8_t *allowed; /* (vocab) host, or NULL */
 } t5_decode_settings;
@@ -23,9 +24,17 @@ t5_status t5_decoder_open(t5_model *model, const t5_input *in, const t5_decode_s
                           t5_decoder **decoder, t5_error *err);
 void t5_decoder_close(t5_decoder *d);
 
-/* Feeds the last token of every live sequence and waits. value and id (live, k): the candidates for
- * the next token, see t5_topk_args; they belong to the decoder, until the next call. */
-t5_status t5_decoder_step(t5_decoder *d, const float **value, const int32_t **id, t5_error *err);
+/* Candidates for the next token of every live sequence, best first, see t5_topk_args. They belong
+ * to the decoder, until its next step. */
+typedef struct t5_candidates {
+    const float *value;     /* (live, k) */
+    const int32_t *id;      /* (live, k) */
+    const float *log_total; /* (live) log of the sum of the exponentials of all logits as the model
+                               gave them, before penalty and restriction; or NULL */
+} t5_candidates;
+
+/* Feeds the last token of every live sequence and waits. */
+t5_status t5_decoder_step(t5_decoder *d, t5_candidates *candidates, t5_error *err);
 /* The live set of the next step, see t5_live_advance. */
 void t5_decoder_advance(t5_decoder *d, int n, const int *parent, const int32_t *token);
 

@@ -96,6 +96,21 @@ static int draw(const t5_generate_settings *s, int k, const float *value, uint32
     return n - 1; /* rounding */
 }
 
+/* What beam search would add to the score for this token: its log-probability under the model, with
+ * the repetition penalty if sequence i holds it already. value: its logit after the penalty. */
+static float log_probability(const t5_live *live, int i, int32_t token, float value,
+                             float log_total, float penalty) {
+    const int32_t *history = live->history + (int64_t)i * live->max_length;
+    bool held = false;
+    for (int t = 0; t <= live->position; t++)
+        held = held || history[t] == token;
+    if (!held || penalty == 1.0f)
+        return value - log_total;
+    const float logit = value < 0.0f ? value / penalty : value * penalty;
+    const float log_p = logit - log_total;
+    return log_p < 0.0f ? log_p * penalty : log_p / penalty;
+}
+
 /* Appends one token to every live sequence; those that end leave. */
 static t5_status one_by_one(t5_decoder *d, const t5_input *in, const t5_generate_settings *s, int k,
                             const output *out, t5_error *err) {
@@ -105,19 +120,24 @@ static t5_status one_by_one(t5_decoder *d, const t5_input *in, const t5_generate
     if (!parent || !token)
         status = t5_fail(err, T5_ERR_MEMORY, "generation: out of memory");
     for (int t = 0; status == T5_OK && t < s->max_length; t++) {
-        const float *value;
-        const int32_t *id;
+        const t5_live *live = t5_decoder_live(d);
+        t5_candidates c;
         int n = 0;
-        status = t5_decoder_step(d, &value, &id, err);
-        for (int i = 0; status == T5_OK && i < t5_decoder_live(d)->n; i++) {
-            const int row = t5_decoder_live(d)->row[i];
-            const int64_t at = (int64_t)i * k;
-            status = check_best(value[at], row, err);
+        status = t5_decoder_step(d, &c, err);
+        for (int i = 0; status == T5_OK && i < live->n; i++) {
+            const int row = live->row[i];
+            const float *value = c.value + (int64_t)i * k;
+            status = check_best(value[0], row, err);
+            if (status == T5_OK && out->score)
+                status = check_best(c.log_total[i], row, err);
             if (status != T5_OK)
                 break;
-            int pick = s->kind == T5_GENERATE_SAMPLE ? draw(s, k, value + at, in->row[row], t) : 0;
-            int32_t next = id[at + pick];
+            int pick = s->kind == T5_GENERATE_SAMPLE ? draw(s, k, value, in->row[row], t) : 0;
+            int32_t next = c.id[(int64_t)i * k + pick];
             out->ids[(int64_t)row * s->max_length + t] = next;
+            if (out->score)
+                out->score[row] += log_probability(live, i, next, value[pick], c.log_total[i],
+                                                   s->repetition_penalty);
             if (next == out->eos_id)
                 continue;
             out->length[row] = t + 1;
@@ -127,6 +147,10 @@ static t5_status one_by_one(t5_decoder *d, const t5_input *in, const t5_generate
         if (status != T5_OK || n == 0 || t + 1 == s->max_length)
             break;
         t5_decoder_advance(d, n, parent, token);
+    }
+    for (int row = 0; status == T5_OK && out->score && row < in->n_seq; row++) {
+        const bool ended = out->length[row] < s->max_length;
+        out->score[row] /= (float)(out->length[row] + ended);
     }
     free(parent);
     free(token);
@@ -170,18 +194,17 @@ static void search_free(search *a) {
 /* One step of every row that is not done; a row's live sequences lie one behind the other. */
 static t5_status search_step(search *a, t5_decoder *d, int position, int max_length,
                              t5_error *err) {
-    const float *value;
-    const int32_t *id;
-    t5_status status = t5_decoder_step(d, &value, &id, err);
+    t5_candidates c;
+    t5_status status = t5_decoder_step(d, &c, err);
     a->n_next = 0;
     for (int i = 0; status == T5_OK && i < t5_decoder_live(d)->n;) {
         const int row = t5_decoder_live(d)->row[i], n_running = a->beam[row]->n_running;
         const int64_t at = (int64_t)i * a->k;
         for (int b = 0; status == T5_OK && b < n_running; b++)
-            status = check_best(value[at + (int64_t)b * a->k], row, err);
+            status = check_best(c.value[at + (int64_t)b * a->k], row, err);
         if (status != T5_OK)
             break;
-        int n = t5_beam_step(a->beam[row], position, a->k, value + at, id + at,
+        int n = t5_beam_step(a->beam[row], position, a->k, c.value + at, c.id + at,
                              t5_decoder_live(d)->history + (int64_t)i * max_length, max_length,
                              a->next);
         for (int j = 0; j < n; j++) {
@@ -242,6 +265,7 @@ t5_status t5_generate(t5_model *model, const t5_input *in, const t5_generate_set
                                        .max_length = settings->max_length,
                                        .k = k,
                                        .log_softmax = beams,
+                                       .log_total = score && !beams,
                                        .penalty = settings->repetition_penalty,
                                        .allowed = settings->allowed};
     t5_decoder *d = NULL;

@@ -20,12 +20,17 @@ typedef struct t5_generate_settings {
 } t5_generate_settings;
 
 /* ids: (n_seq, max_length) tokens put out, the end token included where it came, pad behind;
- * length: (n_seq) tokens without the end token; score: (n_seq) or NULL: of a beam search's best
- * hypothesis the sum of the log-probabilities (penalty applied) over its number of tokens, end
- * token included; 0 for greedy and sampling. A row's result does not depend on the other rows, its
- * draws depend on in->row only. Only the encoder part of `in` is read; n_seq may be 0.
- * T5_ERR_INPUT: the settings make no sense, or no token is allowed; T5_ERR_NUMERIC: the logits are
- * not numbers; T5_ERR_MEMORY. Waits for the device at every token. */
+ * length: (n_seq) tokens without the end token; score: (n_seq) or NULL: the mean, over the tokens
+ * put out, end token included, of what beam search adds up: the token's natural log-probability
+ * under the model (softmax of its logits over the whole vocabulary, temperature 1), times the
+ * repetition penalty where the sequence held the token already; restriction, top_k and top_p leave
+ * it as it is. So whatever the kind, the same tokens have the same score. It costs greedy and
+ * sampling some time, beam search none.
+ *
+ * A row's result does not depend on the other rows, its draws depend on in->row only. Only the
+ * encoder part of `in` is read; n_seq may be 0. T5_ERR_INPUT: the settings make no sense, or no
+ * token is allowed; T5_ERR_NUMERIC: the logits are not numbers; T5_ERR_MEMORY. Waits for the device
+ * at every token. */
 t5_status t5_generate(t5_model *model, const t5_input *in, const t5_generate_settings *settings,
                       int32_t *ids, int32_t *length, float *score, t5_error *err);
 

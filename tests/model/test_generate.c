@@ -286,7 +286,6 @@ static void greedy_takes_the_best(void **state) {
             for (int t = n; t < LENGTH; t++)
                 assert_int_equal(r.ids[row][t], 0);
             assert_int_equal(r.length[row], n - end);
-            assert_true(r.score[row] == 0.0f);
             ended += end;
             ran_on += !end;
         }
@@ -294,19 +293,48 @@ static void greedy_takes_the_best(void **state) {
     assert_true(ended > 0 && ran_on > 0); /* else this shows little */
 }
 
-static void beam_scores_are_the_mean_log_probability(void **state) {
+/* Of greedy, beam and sampled answers alike: the mean log-probability, penalty applied to it, of
+ * the tokens put out; whatever tokens were allowed, and however they were drawn. */
+static void scores_are_the_mean_log_probability(void **state) {
     scene *c = *state;
-    t5_generate_settings s = settings_of(T5_GENERATE_BEAM);
-    result r;
-    generate(c, &c->in, &s, &r);
-    for (int row = 0; row < N_ROWS; row++) {
-        float logits[LENGTH][VOCAB];
-        double sum = 0;
-        const int n = forced(c, row, r.ids[row], s.repetition_penalty, true, logits);
-        for (int t = 0; t < n; t++)
-            sum += logits[t][r.ids[row][t]];
-        assert_int_equal(r.length[row], n - (r.ids[row][n - 1] == END));
-        assert_float_equal(r.score[row], sum / n, 1e-5);
+    static const t5_generate_kind kinds[] = {T5_GENERATE_GREEDY, T5_GENERATE_BEAM,
+                                             T5_GENERATE_SAMPLE};
+    static const float penalties[] = {1.0f, 1.2f};
+    uint8_t allowed[VOCAB] = {0};
+    for (int v = 0; v < VOCAB; v += 3)
+        allowed[v] = allowed[END] = 1;
+    for (int i = 0; i < 12; i++) {
+        t5_generate_settings s = settings_of(kinds[i % 3]);
+        result r;
+        s.repetition_penalty = penalties[i / 3 % 2];
+        s.allowed = i < 6 ? NULL : allowed;
+        s.temperature = 0.8f;
+        generate(c, &c->in, &s, &r);
+        for (int row = 0; row < N_ROWS; row++) {
+            float logits[LENGTH][VOCAB];
+            double sum = 0;
+            const int n = forced(c, row, r.ids[row], s.repetition_penalty, true, logits);
+            for (int t = 0; t < n; t++)
+                sum += logits[t][r.ids[row][t]];
+            assert_int_equal(r.length[row], n - (r.ids[row][n - 1] == END));
+            assert_float_equal(r.score[row], sum / n, 1e-5);
+        }
+    }
+}
+
+/* Who wants no scores gets the same answers. */
+static void scores_are_optional(void **state) {
+    scene *c = *state;
+    static const t5_generate_kind kinds[] = {T5_GENERATE_GREEDY, T5_GENERATE_BEAM,
+                                             T5_GENERATE_SAMPLE};
+    for (int i = 0; i < 3; i++) {
+        const t5_generate_settings s = settings_of(kinds[i]);
+        result with, without;
+        t5_error err = {0};
+        generate(c, &c->in, &s, &with);
+        ok(t5_generate(c->model, &c->in, &s, without.ids[0], without.length, NULL, &err), &err);
+        assert_memory_equal(with.ids, without.ids, sizeof with.ids);
+        assert_memory_equal(with.length, without.length, sizeof with.length);
     }
 }
 
@@ -551,7 +579,8 @@ int main(void) {
         cmocka_unit_test(a_full_device_is_an_error),
         cmocka_unit_test(memory_is_given_back),
         cmocka_unit_test(greedy_takes_the_best),
-        cmocka_unit_test(beam_scores_are_the_mean_log_probability),
+        cmocka_unit_test(scores_are_the_mean_log_probability),
+        cmocka_unit_test(scores_are_optional),
         cmocka_unit_test(wide_beams_are_exhaustive),
         cmocka_unit_test(rows_are_independent),
         cmocka_unit_test(no_rows_are_fine),
@@ -563,7 +592,7 @@ int main(void) {
     };
     const struct CMUnitTest umt5[] = {
         cmocka_unit_test(greedy_takes_the_best),
-        cmocka_unit_test(beam_scores_are_the_mean_log_probability),
+        cmocka_unit_test(scores_are_the_mean_log_probability),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down) +
            cmocka_run_group_tests(umt5, set_up_umt5, tear_down);
