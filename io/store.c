@@ -19,11 +19,20 @@ static herr_t take_cause(unsigned n, const H5E_error2_t *e, void *user) {
     return 0;
 }
 
-/* Right after the call that failed: the next HDF5 call forgets the cause. */
-void t5_store_fail(t5_store *s, const char *what, const char *where) {
+const char *t5_store_cause(void) {
     const char *cause = "unknown cause";
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_cause, &cause);
-    t5_fail(&s->err, T5_ERR_IO, "%s: HDF5 cannot %s %s: %s", s->path, what, where, cause);
+    return cause;
+}
+
+void t5_store_fail(t5_store *s, const char *what, const char *where) {
+    t5_fail(&s->err, T5_ERR_IO, "%s: HDF5 cannot %s %s: %s", s->path, what, where,
+            t5_store_cause());
+}
+
+void t5_store_quiet(void) {
+    if (H5open() >= 0)
+        H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
 /* ---------------------------------------------------------------- open and close */
@@ -40,7 +49,7 @@ static hid_t ordered_plist(hid_t class) {
     return plist;
 }
 
-static hid_t utf8_text_type(void) {
+hid_t t5_store_text_type(void) {
     hid_t type = H5Tcopy(H5T_C_S1);
     if (type >= 0 &&
         (H5Tset_size(type, H5T_VARIABLE) < 0 || H5Tset_cset(type, H5T_CSET_UTF8) < 0)) {
@@ -79,15 +88,14 @@ static t5_status open_store(const char *path, bool existing, t5_store **store, t
     status = t5_file_check_folder(path, err);
     if (status != T5_OK)
         goto done;
-    if (H5open() >= 0)
-        H5Eset_auto2(H5E_DEFAULT, NULL, NULL); /* its messages go into ours, not to the screen */
+    t5_store_quiet();
     s->file = open_in_memory(path, existing);
     if (s->file < 0 && existing) {
         t5_store_fail(s, "read", "it");
         status = t5_fail(err, s->err.status, "%s", s->err.text);
         goto done;
     }
-    s->text_type = utf8_text_type();
+    s->text_type = t5_store_text_type();
     s->link_plist = H5Pcreate(H5P_LINK_CREATE);
     s->group_plist = ordered_plist(H5P_GROUP_CREATE);
     if (s->file < 0 || s->text_type < 0 || s->group_plist < 0 || s->link_plist < 0 ||

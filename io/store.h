@@ -36,12 +36,13 @@ void t5_store_attr_int(t5_store *s, const char *object, const char *name, int64_
 void t5_store_attr_double(t5_store *s, const char *object, const char *name, double value);
 void t5_store_attr_text(t5_store *s, const char *object, const char *name, const char *value);
 
-typedef enum { T5_COLUMN_INT, T5_COLUMN_DOUBLE, T5_COLUMN_TEXT } t5_column_type;
+typedef enum { T5_COLUMN_INT, T5_COLUMN_DOUBLE, T5_COLUMN_TEXT, T5_COLUMN_BYTE } t5_column_type;
 typedef struct t5_column {
     const char *name;
     t5_column_type type;
-    const void *
-        data; /* int64_t[], double[] or const char *[] (UTF-8, NULL: ""); may be NULL for no rows */
+    /* int64_t[], double[], const char *[] (UTF-8, NULL: "") or uint8_t[]; may be NULL for no rows
+     */
+    const void *data;
 } t5_column;
 /* A one-dimensional data set of a compound type: h5py shows it as a structured array, h5dump as a
  * table. Text is variable-length UTF-8. n_columns >= 1, n_rows >= 0. Nothing is kept of the

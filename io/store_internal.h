@@ -10,9 +10,17 @@ struct t5_store {
     t5_error err; /* the first error; later calls do nothing */
 };
 
-/* "cannot WHAT WHERE" with HDF5's innermost reason. To be called right after the call that failed:
- * the next HDF5 call forgets the reason. */
+/* Starts HDF5, and takes from it the habit of printing its errors: they go into ours. */
+void t5_store_quiet(void);
+/* HDF5's innermost reason. To be called right after the call that failed: the next HDF5 call
+ * forgets it, and the text with it. */
+const char *t5_store_cause(void);
+/* "cannot WHAT WHERE" with that reason. */
 void t5_store_fail(t5_store *s, const char *what, const char *where);
+/* Variable-length UTF-8; -1: failed. The caller's to close. */
+hid_t t5_store_text_type(void);
+/* The type of a value of a column; text_type for text. Nothing to be closed. */
+hid_t t5_store_column_type(hid_t text_type, t5_column_type type);
 /* Makes the groups above path. */
 void t5_store_parents(t5_store *s, const char *path);
 

@@ -9,21 +9,25 @@ enum {
     COMPRESSION_LEVEL = 4 /* of deflate; more costs time and gains nothing on numbers */
 };
 
-/* Every column takes eight bytes of a row in memory: an int64_t, a double or a pointer to text. */
+/* Every column of a table takes eight bytes of a row: an int64_t, a double, a pointer to text, or a
+ * byte. */
 typedef union cell {
     int64_t i;
     double d;
     const char *text;
+    uint8_t byte;
 } cell;
 
-static hid_t column_type(const t5_store *s, t5_column_type type) {
+hid_t t5_store_column_type(hid_t text_type, t5_column_type type) {
     switch (type) {
     case T5_COLUMN_INT:
         return H5T_NATIVE_INT64;
     case T5_COLUMN_DOUBLE:
         return H5T_NATIVE_DOUBLE;
     case T5_COLUMN_TEXT:
-        return s->text_type;
+        return text_type;
+    case T5_COLUMN_BYTE:
+        return H5T_NATIVE_UINT8;
     }
     return -1;
 }
@@ -33,26 +37,25 @@ static hid_t row_type(const t5_store *s, const t5_column *columns, int n_columns
     hid_t row = H5Tcreate(H5T_COMPOUND, (size_t)n_columns * sizeof(cell));
     for (int c = 0; row >= 0 && c < n_columns; c++)
         if (H5Tinsert(row, columns[c].name, (size_t)c * sizeof(cell),
-                      column_type(s, columns[c].type)) < 0) {
+                      t5_store_column_type(s->text_type, columns[c].type)) < 0) {
             H5Tclose(row);
             row = -1;
         }
     return row;
 }
 
-static bool has_text(const t5_column *columns, int n_columns) {
+/* Long tables of numbers are compressed. Text is not: HDF5 keeps it outside of what it compresses.
+ * Nor are bytes: they are other files' contents, of which rows are no measure. */
+static bool is_compressible(const t5_column *columns, int n_columns, int64_t n_rows) {
     for (int c = 0; c < n_columns; c++)
-        if (columns[c].type == T5_COLUMN_TEXT)
-            return true;
-    return false;
+        if (columns[c].type == T5_COLUMN_TEXT || columns[c].type == T5_COLUMN_BYTE)
+            return false;
+    return n_rows >= COMPRESS_FROM && H5Zfilter_avail(H5Z_FILTER_DEFLATE) > 0;
 }
 
-/* Long tables of numbers are compressed. Text is not: HDF5 keeps it outside of what it compresses.
- */
 static hid_t table_plist(const t5_column *columns, int n_columns, int64_t n_rows) {
     hid_t plist = H5Pcreate(H5P_DATASET_CREATE);
-    if (plist < 0 || n_rows < COMPRESS_FROM || has_text(columns, n_columns) ||
-        H5Zfilter_avail(H5Z_FILTER_DEFLATE) <= 0)
+    if (plist < 0 || !is_compressible(columns, n_columns, n_rows))
         return plist;
     hsize_t chunk = BLOCK_ROWS;
     if (H5Pset_chunk(plist, 1, &chunk) < 0 || H5Pset_shuffle(plist) < 0 ||
@@ -72,6 +75,8 @@ static void fill_block(cell *block, const t5_column *columns, int n_columns, int
                 to->i = ((const int64_t *)columns[c].data)[first + r];
             else if (columns[c].type == T5_COLUMN_DOUBLE)
                 to->d = ((const double *)columns[c].data)[first + r];
+            else if (columns[c].type == T5_COLUMN_BYTE)
+                to->byte = ((const uint8_t *)columns[c].data)[first + r];
             else
                 to->text = ((const char *const *)columns[c].data)[first + r];
             if (columns[c].type == T5_COLUMN_TEXT && !to->text)
@@ -99,7 +104,7 @@ static void write_rows(t5_store *s, const char *path, hid_t set, hid_t file_spac
 static void write_set(t5_store *s, const char *path, hid_t row, const t5_column *columns,
                       int n_columns, int64_t n_rows) {
     hsize_t rows = (hsize_t)n_rows;
-    cell *block = malloc((size_t)BLOCK_ROWS * (size_t)n_columns * sizeof *block);
+    cell *block = calloc((size_t)BLOCK_ROWS * (size_t)n_columns, sizeof *block);
     hid_t plist = table_plist(columns, n_columns, n_rows);
     hid_t space = H5Screate_simple(1, &rows, NULL);
     hid_t set = -1;
@@ -109,8 +114,11 @@ static void write_set(t5_store *s, const char *path, hid_t row, const t5_column 
         set = H5Dcreate2(s->file, path, row, space, s->link_plist, plist, H5P_DEFAULT);
     if (set < 0)
         t5_store_fail(s, "make the table", path);
-    else
+    else if (H5Tget_size(row) == (size_t)n_columns * sizeof(cell))
         write_rows(s, path, set, space, row, block, columns, n_columns, n_rows);
+    /* an array of bytes is as it should be already */
+    else if (n_rows > 0 && H5Dwrite(set, row, H5S_ALL, H5S_ALL, H5P_DEFAULT, columns->data) < 0)
+        t5_store_fail(s, "write the array", path);
     if (set >= 0)
         H5Dclose(set);
     if (row >= 0)
@@ -137,5 +145,5 @@ void t5_store_array(t5_store *s, const char *path, t5_column_type type, const vo
     if (s->err.status == T5_OK)
         t5_store_parents(s, path);
     if (s->err.status == T5_OK)
-        write_set(s, path, H5Tcopy(column_type(s, type)), &column, 1, n);
+        write_set(s, path, H5Tcopy(t5_store_column_type(s->text_type, type)), &column, 1, n);
 }
