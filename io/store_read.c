@@ -1,14 +1,9 @@
-#include "io/store_read.h"
 #include "io/file.h"
 #include "io/store_internal.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-struct t5_store_reader {
-    char *path;
-    hid_t file, text_type;
-};
 
 /* ---------------------------------------------------------------- open and close */
 
@@ -271,4 +266,50 @@ t5_status t5_store_get_array(t5_store_reader *r, const char *path, const char *c
         *n = from.n;
     close_source(&from);
     return status;
+}
+
+/* ---------------------------------------------------------------- names */
+
+/* The name of link i; malloc'd. */
+static char *link_name(hid_t group, hsize_t i) {
+    ssize_t n =
+        H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, NULL, 0, H5P_DEFAULT);
+    char *name = n < 0 ? NULL : malloc((size_t)n + 1);
+    if (name && H5Lget_name_by_idx(group, ".", H5_INDEX_CRT_ORDER, H5_ITER_INC, i, name,
+                                   (size_t)n + 1, H5P_DEFAULT) < 0) {
+        free(name);
+        return NULL;
+    }
+    return name;
+}
+
+t5_status t5_store_list(t5_store_reader *r, const char *group, char ***names, int *n,
+                        t5_error *err) {
+    H5G_info_t info;
+    char **list = NULL;
+    hsize_t got = 0;
+    hid_t id = H5Gopen2(r->file, group, H5P_DEFAULT);
+    *names = NULL;
+    *n = 0;
+    if (id < 0 || H5Gget_info(id, &info) < 0) {
+        if (id >= 0)
+            H5Gclose(id);
+        return t5_fail(err, T5_ERR_INPUT, "%s: there is no group %s: %s", r->path, group,
+                       t5_store_cause());
+    }
+    list = info.nlinks < INT_MAX ? calloc(info.nlinks + 1, sizeof *list) : NULL;
+    while (list && got < info.nlinks && (list[got] = link_name(id, got)))
+        got++;
+    if (list && got == info.nlinks)
+        *names = pack_texts(list, (int64_t)got);
+    if (*names)
+        *n = (int)got;
+    else
+        t5_fail(err, T5_ERR_INPUT, "%s: the names in %s cannot be listed: %s", r->path, group,
+                t5_store_cause());
+    for (hsize_t i = 0; i < got; i++)
+        free(list[i]);
+    free(list);
+    H5Gclose(id);
+    return err->status;
 }

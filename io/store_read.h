@@ -15,6 +15,11 @@ void t5_store_close(t5_store_reader *reader); /* NULL is fine */
 /* Is there a group or data set of this path (links to other files are followed)? */
 bool t5_store_has(t5_store_reader *reader, const char *path);
 
+/* The names in a group, in the order in which they were made: *names is one malloc'd block, the
+ * texts behind the pointers. */
+t5_status t5_store_list(t5_store_reader *reader, const char *group, char ***names, int *n,
+                        t5_error *err);
+
 t5_status t5_store_get_int(t5_store_reader *reader, const char *object, const char *name,
                            int64_t *value, t5_error *err);
 t5_status t5_store_get_double(t5_store_reader *reader, const char *object, const char *name,

@@ -302,13 +302,33 @@ static void test_long(void **state) {
     free(numbers);
 }
 
+/* In the order in which they were made, not by name; a link to nothing is a name, too. */
+static void test_list(void **state) {
+    (void)state;
+    t5_error err = {0};
+    t5_store_reader *r = reader();
+    char **names;
+    int n;
+    assert_int_equal(t5_store_list(r, "/nowhere", &names, &n, &err), T5_ERR_INPUT);
+    assert_text(err, "run/results.h5: there is no group /nowhere");
+    err = (t5_error){0};
+    assert_int_equal(t5_store_list(r, "/table", &names, &n, &err), T5_ERR_INPUT);
+    err = (t5_error){0};
+    assert_int_equal(t5_store_list(r, "/trials", &names, &n, &err), T5_OK);
+    assert_int_equal(n, 2);
+    assert_string_equal(names[0], "one");
+    assert_string_equal(names[1], "gone");
+    free(names);
+    t5_store_close(r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_not_a_store),    cmocka_unit_test(test_cut_short),
         cmocka_unit_test(test_bad_attributes), cmocka_unit_test(test_bad_arrays),
         cmocka_unit_test(test_silent),         cmocka_unit_test(test_has),
         cmocka_unit_test(test_attributes),     cmocka_unit_test(test_arrays),
-        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_long),           cmocka_unit_test(test_list),
     };
     return cmocka_run_group_tests(tests, make_files, scratch_remove);
 }

@@ -1,0 +1,66 @@
+#include "io/folder.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is_self_or_parent(const char *name) {
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+t5_status t5_folder_check_new(const char *path, t5_error *err) {
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    if (!dir && errno == ENOENT)
+        return T5_OK;
+    if (!dir)
+        return t5_fail(err, T5_ERR_INPUT, "%s: a new or an empty folder was expected: %s", path,
+                       strerror(errno));
+    do
+        entry = readdir(dir);
+    while (entry && is_self_or_parent(entry->d_name));
+    if (entry)
+        t5_fail(err, T5_ERR_INPUT,
+                "%s: a new or an empty folder was expected; there is something in it (%s)", path,
+                entry->d_name);
+    closedir(dir);
+    return err->status;
+}
+
+/* Best effort: some file systems cannot fsync a folder. */
+static void sync_folder_above(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *above = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int fd = above ? open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(above);
+}
+
+t5_status t5_folder_put_in_place(const char *temporary, const char *path, t5_error *err) {
+    if (rename(temporary, path) != 0) {
+        bool occupied = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR;
+        return t5_fail(err, occupied ? T5_ERR_INPUT : T5_ERR_IO,
+                       "%s: a new or an empty folder was expected: %s", path, strerror(errno));
+    }
+    sync_folder_above(path);
+    return T5_OK;
+}
+
+void t5_folder_remove(const char *path) {
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)))
+        if (!is_self_or_parent(entry->d_name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(path);
+}
