@@ -153,6 +153,8 @@ t5_status t5_dataset_shard(t5_dataset *set, int top_n, t5_split_kind kind, int p
     const int64_t starts[] = {0, s->split.n_train, s->split.n_train + s->split.n_val, s->n};
     int64_t total = starts[kind + 1] - starts[kind];
     int64_t first = total * part / parts, end = total * (part + 1) / parts;
-    return t5_shard_make(&set->tokens, s->order + starts[kind] + first, end - first, first, total,
-                         shard, err);
+    /* with a Top-N filter a model has no rows for the other labels */
+    int n_labels = top_n > 0 ? top_n : t5_labels_size(set->labels);
+    return t5_shard_make(&set->tokens, n_labels, s->order + starts[kind] + first, end - first,
+                         first, total, shard, err);
 }

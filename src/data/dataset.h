@@ -18,10 +18,11 @@ typedef struct t5_dataset_options {
     int max_input, max_target; /* tokens, the end token included */
 } t5_dataset_options;
 
-/* Counts the labels and tokenises all rows, with OpenMP threads. The data set keeps references to
- * rows and tok, which must outlive it, and owns its label table. A target with more than
- * max_target - 1 labels is cut; the Top-N filter still looks at all of its labels. T5_ERR_INPUT if
- * there are no rows, or more than 2^32 - 1. */
+/* Counts the labels and tokenises all rows, with OpenMP threads. Labels are tokens of the inputs,
+ * too, where t5_tokenizer_add_labels added those of the same rows to tok. The data set keeps
+ * references to rows and tok, which must outlive it, and owns its label table. A target with more
+ * than max_target - 1 labels is cut; the Top-N filter still looks at all of its labels.
+ * T5_ERR_INPUT if there are no rows, or more than 2^32 - 1. */
 t5_status t5_dataset_create(const t5_rows *rows, const t5_tokenizer *tok,
                             const t5_dataset_options *options, t5_dataset **set, t5_error *err);
 void t5_dataset_destroy(t5_dataset *set);
@@ -55,7 +56,9 @@ typedef struct t5_shard {
     size_t block_bytes;
 } t5_shard;
 
-/* The shard is freed by t5_shard_destroy; it may have no rows (more parts than rows). Errors of
+/* In its inputs the first top_n labels are tokens (0: all), the texts of others are pieces, as in
+ * Transformers after add_tokens with the labels that the trial's model knows.
+ * The shard is freed by t5_shard_destroy; it may have no rows (more parts than rows). Errors of
  * t5_dataset_select, and T5_ERR_INPUT if there is no such part or split. Thread-safe. */
 t5_status t5_dataset_shard(t5_dataset *set, int top_n, t5_split_kind kind, int part, int parts,
                            t5_shard **shard, t5_error *err);

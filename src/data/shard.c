@@ -38,33 +38,65 @@ static void lay_out(t5_shard *s, const header *h) {
     s->target = s->input + h->n_input;
 }
 
-t5_status t5_shard_make(const t5_tokens *tokens, const int64_t *rows, int64_t n, int64_t first,
-                        int64_t n_total, t5_shard **shard, t5_error *err) {
-    header h = {.magic = shard_magic, .n = n, .first = first, .n_total = n_total};
-    for (int64_t i = 0; i < n; i++) {
-        h.n_input += tokens->input_start[rows[i] + 1] - tokens->input_start[rows[i]];
-        h.n_target += tokens->target_start[rows[i] + 1] - tokens->target_start[rows[i]];
+/* The header of a shard of these rows. An input that has to be encoded anew is so here, for its
+ * length, and again when it is copied: those are few, and nothing has to be kept. */
+static t5_status count(const t5_tokens *tokens, int n_labels, const int64_t *rows, int32_t *room,
+                       header *h, t5_error *err) {
+    for (int64_t i = 0; i < h->n; i++) {
+        const int32_t *ids;
+        int n;
+        t5_status status = t5_tokens_input(tokens, rows[i], n_labels, room, &ids, &n, err);
+        if (status)
+            return status;
+        h->n_input += n;
+        h->n_target += tokens->target_start[rows[i] + 1] - tokens->target_start[rows[i]];
     }
+    return T5_OK;
+}
+
+/* Row `from` of the tokens as row i of the shard, whose rows before i are there. */
+static t5_status copy_row(const t5_tokens *tokens, int n_labels, int64_t from, int32_t *room,
+                          t5_shard *s, int64_t i, t5_error *err) {
+    const int32_t *ids;
+    int n;
+    t5_status status = t5_tokens_input(tokens, from, n_labels, room, &ids, &n, err);
+    if (status)
+        return status;
+    int64_t target = tokens->target_start[from];
+    int64_t n_target = tokens->target_start[from + 1] - target;
+    s->row[i] = from;
+    memcpy(s->input + s->input_start[i], ids, (size_t)n * sizeof *ids);
+    memcpy(s->target + s->target_start[i], tokens->target + target,
+           (size_t)n_target * sizeof *s->target);
+    s->input_start[i + 1] = s->input_start[i] + n;
+    s->target_start[i + 1] = s->target_start[i] + n_target;
+    return T5_OK;
+}
+
+t5_status t5_shard_make(const t5_tokens *tokens, int n_labels, const int64_t *rows, int64_t n,
+                        int64_t first, int64_t n_total, t5_shard **shard, t5_error *err) {
+    header h = {.magic = shard_magic, .n = n, .first = first, .n_total = n_total};
     t5_shard *s = calloc(1, sizeof *s);
-    if (!s || !block_size(&h, &s->block_bytes) || !(s->block = malloc(s->block_bytes))) {
-        free(s);
-        return t5_fail(err, T5_ERR_MEMORY, "out of memory for a shard of %lld rows", (long long)n);
+    int32_t *room = malloc((size_t)tokens->max_input * sizeof *room);
+    t5_status status = s && room ? count(tokens, n_labels, rows, room, &h, err) : T5_ERR_MEMORY;
+    if (!status && (!block_size(&h, &s->block_bytes) || !(s->block = malloc(s->block_bytes))))
+        status = T5_ERR_MEMORY;
+    if (status) {
+        t5_fail(err, status, "out of memory for a shard of %lld rows", (long long)n);
+        goto done;
     }
     memcpy(s->block, &h, sizeof h);
     lay_out(s, &h);
     s->input_start[0] = s->target_start[0] = 0;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t from = tokens->input_start[rows[i]], to = tokens->target_start[rows[i]];
-        int64_t n_input = tokens->input_start[rows[i] + 1] - from;
-        int64_t n_target = tokens->target_start[rows[i] + 1] - to;
-        s->row[i] = rows[i];
-        memcpy(s->input + s->input_start[i], tokens->input + from, (size_t)n_input * 4);
-        memcpy(s->target + s->target_start[i], tokens->target + to, (size_t)n_target * 4);
-        s->input_start[i + 1] = s->input_start[i] + n_input;
-        s->target_start[i + 1] = s->target_start[i] + n_target;
-    }
-    *shard = s;
-    return T5_OK;
+    for (int64_t i = 0; i < n && !status; i++)
+        status = copy_row(tokens, n_labels, rows[i], room, s, i, err);
+done:
+    free(room);
+    if (status)
+        t5_shard_destroy(s);
+    else
+        *shard = s;
+    return status;
 }
 
 /* Compressed rows: from 0 to n_ids, every row with at least one id (its end token) and no more than

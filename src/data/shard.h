@@ -4,8 +4,9 @@
 #include "data/dataset.h"
 #include "data/tokens.h"
 
-/* Copies the tokens of the n rows named by `rows` into a new shard. */
-t5_status t5_shard_make(const t5_tokens *tokens, const int64_t *rows, int64_t n, int64_t first,
-                        int64_t n_total, t5_shard **shard, t5_error *err);
+/* Copies the tokens of the n rows named by `rows` into a new shard; inputs as t5_tokens_input gives
+ * them for n_labels. T5_ERR_MEMORY, and the errors of that. */
+t5_status t5_shard_make(const t5_tokens *tokens, int n_labels, const int64_t *rows, int64_t n,
+                        int64_t first, int64_t n_total, t5_shard **shard, t5_error *err);
 
 #endif

@@ -45,6 +45,11 @@ const t5_added_tokens *t5_tokenizer_added(const t5_tokenizer *tok);
  * add_tokens. T5_ERR_INPUT if SentencePiece refuses the text. */
 t5_status t5_tokenizer_encode_with(const t5_tokenizer *tok, int n_labels, t5_str text, int max_ids,
                                    int32_t *ids, int *n, t5_error *err);
+/* The same. *last_label: the largest number of a label that was met on the way, -1 if none was; ids
+ * and n are the same for every n_labels above it. */
+t5_status t5_tokenizer_encode_seeing(const t5_tokenizer *tok, int n_labels, t5_str text,
+                                     int max_ids, int32_t *ids, int *n, int *last_label,
+                                     t5_error *err);
 /* The same with n_labels = 0. */
 t5_status t5_tokenizer_encode(const t5_tokenizer *tok, t5_str text, int max_ids, int32_t *ids,
                               int *n, t5_error *err);

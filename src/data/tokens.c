@@ -54,6 +54,10 @@ static void encode_target(maker *m, int64_t i, int64_t at) {
     m->out->rarest[i] = rarest;
 }
 
+static t5_status row_failed(t5_error *err, int64_t i, const t5_error *why) {
+    return t5_fail(err, why->status, "row %lld: %s", (long long)i + 1, why->text);
+}
+
 /* Rows first .. first + count into the slots. Of several failures the one of the lowest row is
  * reported, whichever thread met it. */
 static t5_status encode_block(maker *m, int64_t first, int64_t count, t5_error *err) {
@@ -62,9 +66,10 @@ static t5_status encode_block(maker *m, int64_t first, int64_t count, t5_error *
 #pragma omp parallel for schedule(dynamic, 64)
     for (int64_t at = 0; at < count; at++) {
         t5_error own = {0};
-        t5_status status =
-            t5_tokenizer_encode(m->tok, t5_rows_input(m->rows, first + at), m->input.max,
-                                m->input.ids + at * m->input.max, &m->input.n[at], &own);
+        t5_status status = t5_tokenizer_encode_seeing(
+            m->tok, t5_labels_size(m->labels), t5_rows_input(m->rows, first + at), m->input.max,
+            m->input.ids + at * m->input.max, &m->input.n[at], &m->out->rarest_in_input[first + at],
+            &own);
         encode_target(m, first + at, at);
         if (status) {
 #pragma omp critical(t5_tokens_failure)
@@ -76,7 +81,7 @@ static t5_status encode_block(maker *m, int64_t first, int64_t count, t5_error *
     }
     if (!failure.status)
         return T5_OK;
-    return t5_fail(err, failure.status, "row %lld: %s", (long long)failed_row + 1, failure.text);
+    return row_failed(err, failed_row, &failure);
 }
 
 /* Appends `count` slots to the compressed rows. */
@@ -114,7 +119,8 @@ static bool allocate(maker *m, int max_input, int max_target) {
     out->input_start = calloc((size_t)out->n + 1, sizeof *out->input_start);
     out->target_start = calloc((size_t)out->n + 1, sizeof *out->target_start);
     out->rarest = malloc(((size_t)out->n + 1) * sizeof *out->rarest);
-    return out->input_start && out->target_start && out->rarest &&
+    out->rarest_in_input = malloc(((size_t)out->n + 1) * sizeof *out->rarest_in_input);
+    return out->input_start && out->target_start && out->rarest && out->rarest_in_input &&
            slots_alloc(&m->input, m->block_rows, max_input) &&
            slots_alloc(&m->target, m->block_rows, max_target);
 }
@@ -122,7 +128,7 @@ static bool allocate(maker *m, int max_input, int max_target) {
 t5_status t5_tokens_make(const t5_rows *rows, const t5_tokenizer *tok, const t5_labels *labels,
                          int max_input, int max_target, t5_tokens *tokens, t5_error *err) {
     int64_t n = t5_rows_count(rows);
-    *tokens = (t5_tokens){.n = n};
+    *tokens = (t5_tokens){.rows = rows, .tok = tok, .max_input = max_input, .n = n};
     maker m = {.rows = rows, .tok = tok, .labels = labels, .out = tokens};
     t5_status status = T5_OK;
     if (max_input < 1 || max_target < 1) {
@@ -161,11 +167,27 @@ done:
     return status;
 }
 
+t5_status t5_tokens_input(const t5_tokens *tokens, int64_t i, int n_labels, int32_t *room,
+                          const int32_t **ids, int *n, t5_error *err) {
+    if (tokens->rarest_in_input[i] < n_labels) {
+        *ids = tokens->input + tokens->input_start[i];
+        *n = (int)(tokens->input_start[i + 1] - tokens->input_start[i]);
+        return T5_OK;
+    }
+    t5_error why = {0};
+    *ids = room;
+    if (t5_tokenizer_encode_with(tokens->tok, n_labels, t5_rows_input(tokens->rows, i),
+                                 tokens->max_input, room, n, &why) != T5_OK)
+        return row_failed(err, i, &why);
+    return T5_OK;
+}
+
 void t5_tokens_free(t5_tokens *tokens) {
     free(tokens->input_start);
     free(tokens->target_start);
     free(tokens->input);
     free(tokens->target);
     free(tokens->rarest);
+    free(tokens->rarest_in_input);
     *tokens = (t5_tokens){0};
 }

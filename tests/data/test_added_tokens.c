@@ -2,44 +2,6 @@
  * tests/run/test_tokenizer_ids.c. */
 #include "tests/data/fixture.h"
 
-/* A directory with the shipped model and these entries. */
-static t5_tokenizer *tokenizer_with(t5_token_entry *added, int n_added, t5_token_entry *more,
-                                    int n_more, int extra_ids, t5_error *err) {
-    t5_token_entry special[16] = {
-        {.text = (char[]){"</s>"}, .id = -1, .bare = true, .special = true},
-        {.text = (char[]){"<unk>"}, .id = -1, .bare = true, .special = true},
-        {.text = (char[]){"<pad>"}, .id = -1, .bare = true, .special = true},
-    };
-    t5_tokenizer_files files = {.added = added,
-                                .n_added = n_added,
-                                .special = special,
-                                .n_special = 3 + n_more,
-                                .n_additional = n_more > 0 ? n_more : -1,
-                                .unk = 1,
-                                .pad = 2,
-                                .extra_ids = extra_ids,
-                                .prefix_space = true};
-    t5_tokenizer *tok = NULL;
-    for (int i = 0; i < n_more; i++)
-        special[3 + i] = more[i];
-    files.model = shipped_model(&files.model_bytes);
-    t5_tokenizer_from_files(&files, &tok, err);
-    free(files.model);
-    return tok;
-}
-
-static t5_labels *labels_of(int n, const char *const *texts) {
-    t5_str names[16];
-    int64_t counts[16];
-    t5_labels *labels;
-    for (int l = 0; l < n; l++) {
-        names[l] = str(texts[l]);
-        counts[l] = 1;
-    }
-    assert_int_equal(t5_labels_from_list(n, names, counts, &labels, NULL), T5_OK);
-    return labels;
-}
-
 static void sentinels_that_do_not_fit(void **state) {
     (void)state;
     t5_token_entry more[] = {{.text = (char[]){"<extra_id_0>"}, .id = -1, .bare = true}};
