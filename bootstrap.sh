@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 # "a|b": either will do; the first that the archive has is installed.
 build_packages='gcc g++ libc6-dev cmake ninja-build pkg-config|pkgconf openmpi-bin libopenmpi-dev
     libhdf5-openmpi-dev libdnnl-dev|libonednn-dev libsentencepiece-dev libconfig-dev libjansson-dev libzip-dev
-    libcmocka-dev'
+    libxxhash-dev libcmocka-dev'
 test_packages='clang libomp-dev clang-format shellcheck binutils git'
 
 usage() {

@@ -5,8 +5,9 @@
  * same file whose places HDF5 fixes before any of them is written. From then on they are written
  * with pwrite, so nothing that can run out of disk or fail is in HDF5's hands (1.10.8 cannot let go
  * of a file that it could not write), memory stays small, and several writers can write ranges of
- * their own. The file's first 512 bytes (HDF5's user block) say where the arrays are and hold the
- * checksums (XXH3, 64 bits) of the arrays and of everything else. */
+ * their own. The first 512 bytes (HDF5's user block) and the data sets /arrays/paths and
+ * /arrays/places, which a checkpoint has beside what it is given, say what the arrays are and hold
+ * the checksums (XXH3, 64 bits) of each of them and of everything else. One thread at a time. */
 #ifndef T5_IO_CHECKPOINT_H
 #define T5_IO_CHECKPOINT_H
 #include "io/store_read.h"
@@ -19,17 +20,20 @@ typedef struct t5_checkpoint_array {
 
 typedef struct t5_checkpoint_writer t5_checkpoint_writer;
 
-/* Begins a file that will replace `path` on commit. values: what it holds beside the arrays; taken
- * over, also on failure. The whole room on the disk is reserved here. T5_ERR_IO (the disk is full,
- * ...), T5_ERR_MEMORY; nothing is left behind then. */
+/* Begins a file that will replace `path` on commit. values: what it holds beside the arrays, a
+ * store of t5_store_create; taken over, also on failure. n_arrays >= 1, none of them empty. The
+ * whole room on the disk is reserved here. T5_ERR_IO (the disk is full, an array's path is taken, a
+ * call on the store failed, ...), T5_ERR_MEMORY; nothing is left behind then. */
 t5_status t5_checkpoint_begin(const char *path, t5_store *values, const t5_checkpoint_array *arrays,
                               int n_arrays, t5_checkpoint_writer **writer, t5_error *err);
 /* Writes elements [first, first + n) of array i, each element once, in the order of the file:
- * arrays by number, first ascending without gaps (the checksum is made on the way). T5_ERR_IO. */
+ * arrays by number, first ascending without gaps (the checksum is made on the way). T5_ERR_IO,
+ * also for another order; the first error stays. */
 t5_status t5_checkpoint_write(t5_checkpoint_writer *writer, int i, int64_t first, int64_t n,
                               const float *data, t5_error *err);
-/* Checksums, fsync, rename over path, fsync of the folder; frees in any case. T5_ERR_IO: nothing
- * new is left behind, what was at path is untouched. Every element must have been written. */
+/* Checksums, fsync, rename over path, fsync of the folder; frees in any case. T5_ERR_IO: an
+ * earlier error, an element that was not written, or one of these steps; nothing new is left behind
+ * and what was at path is untouched (but for a failed fsync of the folder, see io/replace.h). */
 t5_status t5_checkpoint_commit(t5_checkpoint_writer *writer, t5_error *err);
 void t5_checkpoint_abandon(t5_checkpoint_writer *writer); /* NULL is fine */
 

@@ -60,39 +60,53 @@ static int sync_folder(const char *folder) {
     return rc;
 }
 
-/* Creates `temporary` with the data on disk. */
-static t5_status write_temporary(const char *path, const char *temporary, const void *data,
-                                 size_t bytes, t5_error *err) {
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return fail_errno(err, path, "cannot be written");
+t5_status t5_file_begin(const char *path, char **temporary, int *fd, t5_error *err) {
+    *fd = -1;
+    *temporary = temporary_name(path);
+    if (!*temporary)
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
+    *fd = open(*temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (*fd >= 0)
+        return T5_OK;
+    t5_status status = fail_errno(err, path, "cannot be written");
+    free(*temporary);
+    *temporary = NULL;
+    return status;
+}
+
+t5_status t5_file_finish(const char *path, const char *temporary, int fd, t5_error *err) {
     t5_status status = T5_OK;
-    if (write_all(fd, data, bytes) || sync_fd(fd))
+    char *folder = folder_of(path);
+    if (!folder)
+        status = t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
+    if (status == T5_OK && sync_fd(fd))
         status = fail_errno(err, path, "cannot be written");
     if (close(fd) && status == T5_OK)
         status = fail_errno(err, path, "cannot be written");
+    if (status == T5_OK && rename(temporary, path))
+        status = fail_errno(err, path, "cannot be replaced");
+    if (status != T5_OK)
+        unlink(temporary);
+    else if (sync_folder(folder))
+        status =
+            fail_errno(err, path, "is written, but may be lost in a crash, its folder's fsync");
+    free(folder);
     return status;
 }
 
 t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_error *err) {
-    t5_status status = T5_OK;
-    char *folder = folder_of(path), *temporary = temporary_name(path);
-    if (!folder || !temporary) {
-        status = t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
-        goto done;
-    }
-    status = write_temporary(path, temporary, data, bytes, err);
-    if (status == T5_OK && rename(temporary, path))
-        status = fail_errno(err, path, "cannot be replaced");
-    if (status != T5_OK) {
+    char *temporary = NULL;
+    int fd = -1;
+    t5_status status = t5_file_begin(path, &temporary, &fd, err);
+    if (status != T5_OK)
+        return status;
+    if (write_all(fd, data, bytes)) {
+        status = fail_errno(err, path, "cannot be written");
+        close(fd);
         unlink(temporary);
-        goto done;
+    } else {
+        status = t5_file_finish(path, temporary, fd, err);
     }
-    if (sync_folder(folder))
-        status =
-            fail_errno(err, path, "is written, but may be lost in a crash, its folder's fsync");
-done:
-    free(folder);
     free(temporary);
     return status;
 }

@@ -165,18 +165,24 @@ static void *file_image(t5_store *s, size_t *bytes) {
     return image;
 }
 
+t5_status t5_store_image(t5_store *s, void **image, size_t *bytes, t5_error *err) {
+    *image = s->err.status == T5_OK ? file_image(s, bytes) : NULL;
+    if (*image && close_file(s) < 0)
+        t5_store_fail(s, "close", "the file in memory");
+    if (s->err.status != T5_OK) {
+        free(*image);
+        *image = NULL;
+        return t5_fail(err, s->err.status, "%s", s->err.text);
+    }
+    return T5_OK;
+}
+
 t5_status t5_store_commit(t5_store *s, t5_error *err) {
     void *image = NULL;
     size_t bytes = 0;
-    if (s->err.status == T5_OK)
-        image = file_image(s, &bytes);
-    if (image && close_file(s) < 0)
-        t5_store_fail(s, "close", "the file in memory");
-    if (s->err.status == T5_OK)
-        t5_file_replace(s->path, image, bytes, &s->err);
-    t5_status status = s->err.status;
-    if (status != T5_OK)
-        t5_fail(err, status, "%s", s->err.text);
+    t5_status status = t5_store_image(s, &image, &bytes, err);
+    if (status == T5_OK)
+        status = t5_file_replace(s->path, image, bytes, err);
     free(image);
     t5_store_abandon(s);
     return status;
