@@ -1,4 +1,5 @@
 #include "io/hf_config.h"
+#include "io/json_fields.h"
 #include "io/json_file.h"
 #include <stdint.h>
 #include <stdio.h>
@@ -7,23 +8,7 @@
 
 enum { MAX_BYTES = 1 << 20 };
 
-typedef struct reader {
-    const char *name;
-    const json_t *root;
-    t5_error *err;
-} reader;
-
-/* The value of a field; NULL if the file does not say, or says null. */
-static const json_t *field(const reader *r, const char *key) {
-    const json_t *value = json_object_get(r->root, key);
-    return json_is_null(value) ? NULL : value;
-}
-
-static t5_status wrong_type(const reader *r, const char *key, const json_t *value,
-                            const char *expected) {
-    return t5_fail(r->err, T5_ERR_INPUT, "%s: %s is %s, expected %s", r->name, key,
-                   t5_json_type(value), expected);
-}
+typedef t5_json_fields reader;
 
 typedef struct integer {
     const char *key;
@@ -34,63 +19,37 @@ typedef struct integer {
 enum { NEEDED = -1, KEEP = -2 };
 
 static t5_status read_integer(const reader *r, const integer *spec, t5_hf_config *config) {
-    const json_t *value = field(r, spec->key);
     int *out = (int *)((char *)config + spec->offset);
-    if (!value) {
+    if (!t5_json_field(r, spec->key)) {
         if (spec->fallback == NEEDED)
             return t5_fail(r->err, T5_ERR_INPUT, "%s: no %s, expected an integer", r->name,
                            spec->key);
         if (spec->fallback != KEEP)
             *out = spec->fallback;
-        return T5_OK;
     }
-    if (!json_is_integer(value))
-        return wrong_type(r, spec->key, value, "an integer");
-    json_int_t n = json_integer_value(value);
-    if (n < spec->low || n > spec->high)
-        return t5_fail(r->err, T5_ERR_INPUT, "%s: %s is %lld, expected %d to %d", r->name,
-                       spec->key, (long long)n, spec->low, spec->high);
-    *out = (int)n;
-    return T5_OK;
+    return t5_json_integer(r, spec->key, spec->low, spec->high, out);
 }
 
 static t5_status read_real(const reader *r, const char *key, double fallback, double low,
                            double high, double *out) {
-    const json_t *value = field(r, key);
     *out = fallback;
-    if (!value)
-        return T5_OK;
-    if (!json_is_number(value))
-        return wrong_type(r, key, value, "a number");
-    *out = json_number_value(value);
-    if (!(*out >= low && *out < high))
-        return t5_fail(r->err, T5_ERR_INPUT, "%s: %s is %g, expected at least %g and below %g",
-                       r->name, key, *out, low, high);
-    return T5_OK;
+    t5_status status = t5_json_real(r, key, out);
+    if (!status && !(*out >= low && *out < high))
+        status = t5_fail(r->err, T5_ERR_INPUT, "%s: %s is %g, expected at least %g and below %g",
+                         r->name, key, *out, low, high);
+    return status;
 }
 
 static t5_status read_boolean(const reader *r, const char *key, bool fallback, bool *out) {
-    const json_t *value = field(r, key);
     *out = fallback;
-    if (!value)
-        return T5_OK;
-    if (!json_is_boolean(value))
-        return wrong_type(r, key, value, "true or false");
-    *out = json_is_true(value);
-    return T5_OK;
+    return t5_json_flag(r, key, out);
 }
 
 /* *out belongs to the file's JSON; `fallback` where it does not say. */
 static t5_status read_text(const reader *r, const char *key, const char *fallback,
                            const char **out) {
-    const json_t *value = field(r, key);
     *out = fallback;
-    if (!value)
-        return T5_OK;
-    if (!json_is_string(value))
-        return wrong_type(r, key, value, "a string");
-    *out = json_string_value(value);
-    return T5_OK;
+    return t5_json_text(r, key, out);
 }
 
 /* `supported`: what would have been fine. */
@@ -98,6 +57,12 @@ static t5_status unsupported(const reader *r, const char *key, const char *found
                              const char *supported) {
     return t5_fail(r->err, T5_ERR_INPUT, "%s: %s \"%.60s\" is not supported; supported: %s",
                    r->name, key, found, supported);
+}
+
+const char *t5_hf_family_name(t5_hf_family family) {
+    static const char *const names[] = {
+        [T5_HF_T5] = "t5", [T5_HF_MT5] = "mt5", [T5_HF_UMT5] = "umt5"};
+    return names[family];
 }
 
 /* ByT5 calls itself "t5"; what is different is that its tokens are bytes. */
@@ -234,7 +199,10 @@ static t5_status interpret(const char *name, const json_t *root, t5_hf_config *c
         status = read_real(&r, "layer_norm_epsilon", 1e-6, 1e-30, 1, &config->layer_norm_epsilon);
     if (!status)
         status = read_real(&r, "dropout_rate", 0.1, 0, 1, &config->dropout_rate);
-    config->bias_every_layer = type && strcmp(type, "umt5") == 0;
+    for (t5_hf_family f = T5_HF_T5; type && f <= T5_HF_UMT5; f++)
+        if (strcmp(type, t5_hf_family_name(f)) == 0)
+            config->family = f;
+    config->bias_every_layer = config->family == T5_HF_UMT5;
     if (status)
         t5_json_tame(err);
     return status;

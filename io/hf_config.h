@@ -5,7 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* model_type. mT5 and umT5 compute what T5 can be told to, but Transformers treats them otherwise.
+ */
+typedef enum { T5_HF_T5, T5_HF_MT5, T5_HF_UMT5 } t5_hf_family;
+const char *t5_hf_family_name(t5_hf_family family); /* "t5", "mt5", "umt5" */
+
 typedef struct t5_hf_config {
+    t5_hf_family family;
     int vocab_size, d_model, d_kv, d_ff, num_heads, num_layers, num_decoder_layers;
     int relative_buckets, relative_max_distance; /* 32, 128 where the file does not say */
     /* feed_forward_proj "gated-gelu"; false: "relu". Where the file does not say: "relu" in "t5" */

@@ -203,6 +203,8 @@ static void families(void **state) {
         char json[400];
         snprintf(json, sizeof json, "{%s, " SIZES "}", rows[i].fields);
         t5_hf_config c = parse_good(json);
+        assert_non_null(strstr(json, t5_hf_family_name(c.family)));
+        assert_int_equal(c.family == T5_HF_T5, strstr(json, "\"t5\"") != NULL);
         if (c.gated_gelu != rows[i].gated || c.tied != rows[i].tied ||
             c.scaled_output != rows[i].scaled || c.bias_every_layer != rows[i].every)
             fail_msg("%s: %d %d %d %d", json, c.gated_gelu, c.tied, c.scaled_output,
