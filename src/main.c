@@ -5,7 +5,9 @@
 #include "io/store.h"
 #include "mpi/comm.h"
 #include "run/cli.h"
+#include "run/predict.h"
 #include "run/score.h"
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -61,6 +63,33 @@ static int with_ranks(int argc, char **argv, const t5_cli *cli, t5_error *err) {
     return status;
 }
 
+/* Started by mpirun, several times? Without MPI only Open MPI's environment tells. */
+static int rank_of(const char *variable, int otherwise) {
+    const char *text = getenv(variable);
+    return text ? atoi(text) : otherwise;
+}
+
+/* Commands of one process. Among the ranks of an mpirun the first one says that this is wrong; the
+ * others end without an error, or mpirun would end the first one before it has spoken. */
+static int alone(const t5_cli *cli, t5_error *err) {
+    if (rank_of("OMPI_COMM_WORLD_SIZE", 1) > 1) {
+        if (rank_of("OMPI_COMM_WORLD_RANK", 0) > 0)
+            return EXIT_SUCCESS;
+        t5_fail(err, T5_ERR_INPUT, "this command is one process: start it without mpirun");
+    }
+    if (err->status == T5_OK && cli->verb == T5_CLI_SCORE) {
+        t5_score_file(cli->file, cli->top5, stdout, err);
+    } else if (err->status == T5_OK && cli->verb == T5_CLI_PREDICT) {
+        signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error to see, not a death */
+        t5_predict(&cli->predict, stdout, stderr, err);
+    } else if (err->status == T5_OK) {
+        t5_fail(err, T5_ERR_INPUT, "export: this version cannot write Hugging Face directories");
+    }
+    if (err->status == T5_STOPPED)
+        return EXIT_SUCCESS; /* the reader had enough */
+    return err->status == T5_OK ? EXIT_SUCCESS : complain(err);
+}
+
 int main(int argc, char **argv) {
     t5_cli cli;
     t5_error err = {0};
@@ -72,16 +101,17 @@ int main(int argc, char **argv) {
         status = EXIT_SUCCESS;
     } else if (err.status == T5_OK && cli.verb == T5_CLI_VERSION) {
         status = print_version();
-    } else if (err.status == T5_OK && cli.verb == T5_CLI_SCORE) {
-        status = t5_score_file(cli.file, cli.top5, stdout, &err) == T5_OK ? EXIT_SUCCESS
-                                                                          : complain(&err);
+    } else if (cli.verb == T5_CLI_SCORE || cli.verb == T5_CLI_PREDICT ||
+               cli.verb == T5_CLI_EXPORT) {
+        status = alone(&cli, &err);
     } else {
         /* also for a wrong command line: only rank 0 then says what is wrong */
         status = with_ranks(argc, argv, &cli, &err);
     }
     t5_cli_free(&cli);
     /* what was lost may have been flushed long ago */
-    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_SUCCESS) {
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_SUCCESS &&
+        err.status != T5_STOPPED) {
         fputs("t5mpi: standard output could not be written\n", stderr);
         status = EXIT_FAILED;
     }

@@ -2,58 +2,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_ARGUMENTS = 2 };
+
 typedef struct verb {
     const char *name;
     t5_cli_verb verb;
-    const char *argument; /* what its one argument is */
+    int least, most;       /* arguments */
+    const char *arguments; /* what they are */
 } verb;
 
 static const verb verbs[] = {
-    {"run", T5_CLI_RUN, "a configuration file"},
-    {"plan", T5_CLI_PLAN, "a configuration file"},
-    {"score", T5_CLI_SCORE, "a JSON Lines file (or - for standard input)"},
+    {"run", T5_CLI_RUN, 1, 1, "a configuration file"},
+    {"plan", T5_CLI_PLAN, 1, 1, "a configuration file"},
+    {"score", T5_CLI_SCORE, 1, 1, "a JSON Lines file (or - for standard input)"},
+    {"predict", T5_CLI_PREDICT, 0, 1, "a file with a text a line"},
+    {"export", T5_CLI_EXPORT, 2, 2, "a run (RUN or RUN:TRIAL) and a folder to write to"},
 };
-
-const char *t5_cli_help(t5_cli_verb about) {
-    switch (about) {
-    case T5_CLI_RUN:
-        return "usage: [mpirun -np N] t5mpi [run] CONFIG [--output DIR] [--set PATH=VALUE]... "
-               "[--device auto|cpu]\n"
-               "\n"
-               "Trains every trial of the sweep or plan in CONFIG and writes DIR/results.h5.\n"
-               "  --output DIR      instead of output.dir; must not hold results yet\n"
-               "  --set PATH=VALUE  overrides a key of CONFIG, e.g. --set train.epochs=3\n"
-               "  --device KIND     this build trains on the CPU\n"
-               "docs/config.md lists every key.\n";
-    case T5_CLI_PLAN:
-        return "usage: t5mpi plan CONFIG [--set PATH=VALUE]...\n"
-               "\n"
-               "Shows what would run: data, trials, groups of ranks, memory. Trains and writes "
-               "nothing.\n"
-               "Under mpirun -np N it shows the plan for N ranks.\n";
-    case T5_CLI_SCORE:
-        return "usage: t5mpi score FILE [--top5 \"A B C D E\"]\n"
-               "\n"
-               "Reads JSON Lines with the strings `gold` and `pred` and prints the metrics as one "
-               "JSON object.\n"
-               "  FILE    - reads standard input\n"
-               "  --top5  the labels that the diversity counts as the most frequent ones; without "
-               "it,\n"
-               "          the five most frequent gold labels of FILE\n";
-    default:
-        return "usage: t5mpi [run] CONFIG [options]    train a sweep or an experiment plan\n"
-               "       t5mpi plan CONFIG [options]     show what would run\n"
-               "       t5mpi score FILE                metrics of anybody's answers\n"
-               "       t5mpi --version\n"
-               "       t5mpi COMMAND --help\n"
-               "\n"
-               "  mpirun -np 4 t5mpi sweep.cfg         four ranks, trials side by side\n"
-               "\n"
-               "Exit status: 0 every trial completed; 1 some trial failed, or the job broke off;\n"
-               "2 the command line, the configuration or the data are wrong, nothing was "
-               "started.\n";
-    }
-}
 
 static t5_status bad_usage(t5_error *err, const char *what, const char *arg) {
     return t5_fail(err, T5_ERR_INPUT, "%s: %s (try: t5mpi --help)", what, arg);
@@ -83,6 +47,30 @@ static t5_status take_device(const char *kind, t5_error *err) {
     return t5_fail(err, T5_ERR_INPUT, "--device %s: auto or cpu was expected", kind);
 }
 
+static t5_status take_predict_option(int argc, char **argv, int *i, t5_predict_options *o,
+                                     t5_error *err) {
+    const char *arg = argv[*i], *value, *name;
+
+    if (strcmp(arg, "--sample") == 0) {
+        o->sample = true;
+    } else if (strcmp(arg, "--jsonl") == 0) {
+        o->jsonl = true;
+    } else if ((value = option(argc, argv, i, "--model", err))) {
+        if (!*value)
+            return bad_usage(err, "--model", "a model was expected, found nothing");
+        o->model = value;
+    } else if ((value = option(argc, argv, i, "--device", err))) {
+        return take_device(value, err);
+    } else {
+        for (int k = 0; (name = t5_predict_option_name(k)) && err->status == T5_OK; k++)
+            if ((value = option(argc, argv, i, name, err)))
+                return t5_predict_option_set(o, k, value, err);
+        if (err->status == T5_OK)
+            bad_usage(err, "an option that this command does not have", arg);
+    }
+    return err->status;
+}
+
 static t5_status take_option(int argc, char **argv, int *i, t5_cli *cli, const char **sets,
                              t5_error *err) {
     const char *arg = argv[*i], *value;
@@ -91,6 +79,8 @@ static t5_status take_option(int argc, char **argv, int *i, t5_cli *cli, const c
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
         cli->about = cli->verb;
         cli->verb = T5_CLI_HELP;
+    } else if (cli->verb == T5_CLI_PREDICT) {
+        return take_predict_option(argc, argv, i, &cli->predict, err);
     } else if (configured && (value = option(argc, argv, i, "--set", err))) {
         sets[cli->command.n_sets++] = value;
     } else if (configured && (value = option(argc, argv, i, "--output", err))) {
@@ -114,12 +104,27 @@ static const verb *find_verb(const char *name) {
     return NULL;
 }
 
-t5_status t5_cli_parse(int argc, char **argv, t5_cli *cli, t5_error *err) {
-    const char *argument = NULL;
-    const verb *v = argc > 1 ? find_verb(argv[1]) : NULL;
-    int i = v ? 2 : 1;
+/* What the arguments are, once all are there. */
+static t5_status place_arguments(t5_cli *cli, const verb *v, int n, const char *const *argument,
+                                 t5_error *err) {
+    if (n < v->least)
+        return bad_usage(err, v->name, v->arguments);
+    cli->command.config = cli->file = argument[0];
+    cli->predict.file = cli->model = argument[0];
+    cli->directory = argument[1];
+    if (cli->verb == T5_CLI_PREDICT && !cli->predict.model)
+        return bad_usage(err, v->name, "--model M was expected");
+    return T5_OK;
+}
 
-    *cli = (t5_cli){.verb = v ? v->verb : T5_CLI_RUN, .about = T5_CLI_HELP};
+t5_status t5_cli_parse(int argc, char **argv, t5_cli *cli, t5_error *err) {
+    const char *argument[MAX_ARGUMENTS] = {NULL};
+    const verb *v = argc > 1 ? find_verb(argv[1]) : NULL;
+    int i = v ? 2 : 1, n = 0;
+
+    if (!v)
+        v = &verbs[0]; /* run need not be said */
+    *cli = (t5_cli){.verb = v->verb, .about = T5_CLI_HELP, .predict = t5_predict_defaults};
     if (argc == 1 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "--version") == 0) {
         cli->verb = argc > 1 && strcmp(argv[1], "--version") == 0 ? T5_CLI_VERSION : T5_CLI_HELP;
@@ -133,14 +138,13 @@ t5_status t5_cli_parse(int argc, char **argv, t5_cli *cli, t5_error *err) {
     for (; i < argc && err->status == T5_OK && cli->verb != T5_CLI_HELP; i++) {
         if (argv[i][0] == '-' && argv[i][1] != 0)
             take_option(argc, argv, &i, cli, sets, err);
-        else if (argument)
+        else if (n == v->most)
             bad_usage(err, "one argument too many", argv[i]);
         else
-            argument = argv[i];
+            argument[n++] = argv[i];
     }
-    if (err->status == T5_OK && cli->verb != T5_CLI_HELP && !argument)
-        bad_usage(err, v ? v->name : "run", v ? v->argument : verbs[0].argument);
-    cli->command.config = cli->file = argument;
+    if (err->status == T5_OK && cli->verb != T5_CLI_HELP)
+        place_arguments(cli, v, n, argument, err);
     return err->status;
 }
 

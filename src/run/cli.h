@@ -1,9 +1,18 @@
 /* The command line, parsed. */
 #ifndef T5_RUN_CLI_H
 #define T5_RUN_CLI_H
+#include "run/predict_options.h"
 #include "run/sweep.h"
 
-typedef enum { T5_CLI_HELP, T5_CLI_VERSION, T5_CLI_RUN, T5_CLI_PLAN, T5_CLI_SCORE } t5_cli_verb;
+typedef enum {
+    T5_CLI_HELP,
+    T5_CLI_VERSION,
+    T5_CLI_RUN,
+    T5_CLI_PLAN,
+    T5_CLI_SCORE,
+    T5_CLI_PREDICT,
+    T5_CLI_EXPORT
+} t5_cli_verb;
 
 typedef struct t5_cli {
     t5_cli_verb verb;
@@ -11,6 +20,9 @@ typedef struct t5_cli {
     t5_command command;
     const char *file; /* score */
     const char *top5; /* score --top5 */
+    t5_predict_options predict;
+    const char *model;     /* export: RUN or RUN:TRIAL */
+    const char *directory; /* export: where to */
 } t5_cli;
 
 /* T5_ERR_INPUT: names the argument and what is allowed. cli points into argv; free with

@@ -1,5 +1,5 @@
 #include "run/evaluate.h"
-#include "model/generate.h"
+#include "run/generation.h"
 #include "run/input.h"
 #include <math.h>
 #include <stdlib.h>
@@ -46,24 +46,6 @@ static t5_status shard_loss(t5_worker *w, t5_model *model, const t5_shard *s,
     return err->status;
 }
 
-static t5_generate_settings generate_settings(const t5_evaluation *e, const uint8_t *allowed,
-                                              int max_target) {
-    const t5_decode_spec *d = e->decode;
-    return (t5_generate_settings){
-        .kind = d->kind == T5_DECODE_BEAM     ? T5_GENERATE_BEAM
-                : d->kind == T5_DECODE_SAMPLE ? T5_GENERATE_SAMPLE
-                                              : T5_GENERATE_GREEDY,
-        .max_length = d->max_length > 0 ? d->max_length : max_target,
-        .beams = d->beams,
-        .temperature = (float)d->temperature,
-        .top_k = d->top_k,
-        .top_p = (float)d->top_p,
-        .repetition_penalty = (float)d->repetition_penalty,
-        .allowed = d->restrict_to_labels ? allowed : NULL,
-        .seed = d->seed,
-    };
-}
-
 /* This rank's answers: per row the number of tokens, then max_length ids. */
 static t5_status shard_answers(t5_worker *w, t5_model *model, const t5_shard *s,
                                const t5_evaluation *e, int max_length, int32_t *out,
@@ -83,7 +65,8 @@ static t5_status shard_answers(t5_worker *w, t5_model *model, const t5_shard *s,
     allowed[shape->eos_id] = 1;
     for (int l = 0; l < e->n_labels; l++)
         allowed[t5_tokenizer_label_id(w->setup->tokenizer, l)] = 1;
-    t5_generate_settings g = generate_settings(e, allowed, w->setup->settings.max_target);
+    t5_generate_settings g = t5_generation_of(
+        e->decode, e->decode->restrict_to_labels ? allowed : NULL, w->setup->settings.max_target);
     for (int64_t i = 0; i < s->n; i += batch) {
         int64_t to = i + batch < s->n ? i + batch : s->n;
         int32_t *length = ids + (size_t)batch * (size_t)max_length;
