@@ -119,7 +119,8 @@ typedef struct t5_config {
     double baseline[T5_N_FIGURES];
     char *decide_by; /* baseline.metric: the figure that decides "improved" */
     double goals[T5_N_FIGURES];
-    char *output_dir; /* resolved against the configuration's directory; --output: the cwd */
+    bool save_weights; /* the best epoch's of every trial, for export and predict */
+    char *output_dir;  /* resolved against the configuration's directory; --output: the cwd */
 } t5_config;
 
 /* Reads and validates. `sets` holds n_sets strings "PATH=VALUE" (VALUE in libconfig syntax, bare

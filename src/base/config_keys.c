@@ -202,6 +202,8 @@ static const t5_config_key keys[] = {
 
     {"output.dir", "path", "(runs/ and the configuration's name)", "a directory, made if missing",
      "where results go; --output overrides it", T5_KEY_PATH, AT(output_dir)},
+    {"output.save_weights", BOOLEAN, "true", "true | false",
+     "every trial's best weights are kept, for predict and export", T5_KEY_BOOLEAN, AT(save_weights)},
 
     FIGURE(goals, "avg_jaccard", 0, "goal: mean Jaccard index above this"),
     FIGURE(goals, "exact_match_rate", 1, "goal: share of exact matches above this"),

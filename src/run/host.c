@@ -32,6 +32,7 @@ static void summary_of_plan(const t5_host *host, int trial, t5_trial_summary *s)
     strcpy(s->status, "pending");
     s->spec = t->spec;
     s->decision = -1;
+    s->best_value = NAN;
     s->improved = t->improved;
     s->otherwise = t->otherwise;
     s->epochs = host->config->train.epochs;

@@ -26,22 +26,27 @@ static void largest_batch(const t5_prepared *p, int64_t *n_enc, int64_t *n_dec, 
 static void print_memory(const t5_prepared *p, FILE *out) {
     int64_t n_enc, n_dec;
     int n_seq;
-    char arenas[32], rest[32];
+    char arenas[32], rest[32], disk[32];
     t5_shape shape = p->settings.shape;
     largest_batch(p, &n_enc, &n_dec, &n_seq);
     shape.vocab = t5_settings_vocab(&p->settings, p->source.tokenizer,
                                     t5_labels_size(t5_dataset_labels(p->source.set)));
+    int64_t params = t5_shape_params(&shape);
     t5_memory_need need = t5_model_memory(&shape, p->config->train.precision == T5_PRECISION_BF16,
                                           true, n_enc, n_dec, n_seq);
     human_bytes(arenas, sizeof arenas, (double)need.arenas);
     human_bytes(rest, sizeof rest, (double)(need.activations + need.work));
+    human_bytes(disk, sizeof disk, (double)params * sizeof(float) * p->plan.n);
     fprintf(out,
             "model    %s: %.2f million parameters, vocabulary %d\n"
             "memory   a rank: %s for weights, gradients and moments, at most %s for a pass over "
             "%lld tokens\n",
             p->config->model.path ? p->config->model.path : p->config->model.preset,
-            (double)t5_shape_params(&shape) / 1e6, shape.vocab, arenas, rest,
-            (long long)(n_enc + n_dec));
+            (double)params / 1e6, shape.vocab, arenas, rest, (long long)(n_enc + n_dec));
+    if (p->config->save_weights)
+        fprintf(out,
+                "disk     at most %s for the best weights of %d trial%s (output.save_weights)\n",
+                disk, p->plan.n, p->plan.n == 1 ? "" : "s");
 }
 
 static void print_lengths(const t5_prepared *p, t5_error *err, FILE *out) {

@@ -16,6 +16,7 @@ typedef struct t5_trial_summary {
     int improved, otherwise; /* numbers of the next trials, -1: none */
     int64_t rows_train, rows_val, rows_test;
     int best_epoch, epochs;
+    double best_value; /* the deciding metric of the validation split after best_epoch, or NaN */
     double seconds;
     t5_metrics test;
     t5_metrics no_model;      /* the best answer without a model on the same test rows */

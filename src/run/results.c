@@ -167,6 +167,7 @@ static void write_attributes(t5_store *s, const t5_trial_summary *t) {
     t5_store_attr_int(s, "/", "rows_val", t->rows_val);
     t5_store_attr_int(s, "/", "rows_test", t->rows_test);
     t5_store_attr_int(s, "/", "best_epoch", t->best_epoch);
+    t5_store_attr_double(s, "/", "best_value", t->best_value);
     t5_store_attr_double(s, "/", "seconds", t->seconds);
 }
 
@@ -267,6 +268,7 @@ t5_status t5_results_write_index(const char *dir, const t5_config *config, const
     t5_store_attr_text(s, "/", "config", config->text);
     t5_store_attr_int(s, "/", "ranks", ranks);
     t5_store_attr_text(s, "/", "device", device);
+    t5_store_attr_text(s, "/", "decide_by", config->decide_by);
     t5_store_group(s, "/dataset");
     t5_store_attr_int(s, "/dataset", "rows", rows);
     t5_store_attr_int(s, "/dataset", "distinct_emojis", t5_labels_size(labels));

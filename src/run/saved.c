@@ -1,4 +1,5 @@
 #include "io/file.h"
+#include "run/best_trial.h"
 #include "run/saved_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,29 @@ static bool holds(const char *folder, const char *file) {
     return n > 0 && (size_t)n < sizeof path && t5_file_exists(path);
 }
 
+/* RUN:TRIAL; the colon is the last one, as a path may have others. */
+static t5_status open_named(const char *where, t5_saved *s, t5_error *err) {
+    const char *colon = strrchr(where, ':');
+    char *run = colon ? strndup(where, (size_t)(colon - where)) : NULL;
+    if (colon && !run)
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", where);
+    if (!run || !holds(run, "results.h5"))
+        t5_fail(err, T5_ERR_INPUT,
+                "%s: there is no such model: a run's folder (it holds results.h5), RUN:TRIAL, or a "
+                "Hugging Face directory (it holds config.json) was expected",
+                where);
+    else
+        t5_saved_open_trial(run, colon + 1, s, err);
+    free(run);
+    return err->status;
+}
+
+static t5_status open_best(const char *run, t5_saved *s, t5_error *err) {
+    char trial[128];
+    return t5_best_trial(run, trial, err) == T5_OK ? t5_saved_open_trial(run, trial, s, err)
+                                                   : err->status;
+}
+
 t5_status t5_saved_open(const char *where, t5_saved **saved, t5_error *err) {
     t5_saved *s = calloc(1, sizeof *s);
     *saved = NULL;
@@ -19,11 +43,10 @@ t5_status t5_saved_open(const char *where, t5_saved **saved, t5_error *err) {
     }
     if (holds(where, "config.json"))
         t5_saved_open_directory(where, s, err);
+    else if (holds(where, "results.h5"))
+        open_best(where, s, err);
     else
-        t5_fail(err, T5_ERR_INPUT,
-                "%s: there is no such model: a Hugging Face directory (it holds config.json) was "
-                "expected",
-                where);
+        open_named(where, s, err);
     if (err->status == T5_OK)
         *saved = s;
     else

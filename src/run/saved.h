@@ -11,6 +11,7 @@ typedef struct t5_saved {
     t5_labels *labels;     /* what decode needs; of a Hugging Face directory none: there labels are
                               added     tokens like others */
     int n_labels;          /* labels that the model knows: tokens where they occur in a text */
+    double dropout_rate;   /* that it was trained with */
     int max_input;         /* tokens of an input, the end token included; longer ones are cut */
     t5_decode_spec decode; /* as its test split was answered, or as generation_config.json says;
                               max_length > 0 */

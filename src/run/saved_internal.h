@@ -1,4 +1,4 @@
-/* The two places that a saved model can be read from. */
+/* The places that a saved model can be read from, and the names in a checkpoint. */
 #ifndef T5_RUN_SAVED_INTERNAL_H
 #define T5_RUN_SAVED_INTERNAL_H
 #include "run/saved.h"
@@ -16,5 +16,11 @@ struct t5_saved_source {
 /* Both fill an empty t5_saved whose source is allocated; on failure the caller closes it. */
 t5_status t5_saved_open_directory(const char *directory, t5_saved *saved, t5_error *err);
 t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *saved, t5_error *err);
+
+enum { T5_SAVED_SCHEMA = 1 };
+#define T5_SAVED_WEIGHTS "/weights/"
+#define T5_SAVED_TOKENIZER "/tokenizer" /* for t5_tokenizer_from_block */
+#define T5_SAVED_LABELS "/labels/name"
+#define T5_SAVED_COUNTS "/labels/count"
 
 #endif

@@ -47,7 +47,9 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
     s->train = config->train;
     s->eval = config->eval;
     s->eval_batch_size = config->eval_batch_size;
+    s->max_input = config->data.max_input;
     s->max_target = config->data.max_target;
+    s->save_weights = config->save_weights;
     s->ranks_per_trial = config->ranks_per_trial;
     s->threads = config->threads;
     s->n_trials = n_trials;
@@ -106,10 +108,13 @@ done:
     return err->status;
 }
 
-/* Broadcasts rank 0's block; the others get a malloc'd copy in *block. */
-static t5_status share_block(t5_comm *world, char **block, size_t bytes, t5_error *err) {
-    if (t5_comm_rank(world) != 0 && !(*block = malloc(bytes + 1)))
+/* Broadcasts rank 0's bytes; everybody gets a malloc'd copy in *block. */
+static t5_status share_block(t5_comm *world, const void *mine, void **block, size_t bytes,
+                             t5_error *err) {
+    if (!(*block = malloc(bytes + 1)))
         t5_fail(err, T5_ERR_MEMORY, "out of memory for %zu bytes from rank 0", bytes);
+    else if (mine)
+        memcpy(*block, mine, bytes);
     if (t5_comm_agree(world, err) == T5_OK)
         t5_comm_bcast(world, 0, *block, bytes, err);
     return err->status;
@@ -124,7 +129,8 @@ t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void
         size_t tokenizer_bytes, label_bytes;
         int n_labels;
     } head;
-    char *model = NULL, *list = NULL;
+    char *labels_here = NULL;
+    void *list = NULL;
 
     memset(&head, 0, sizeof head);
     memset(setup, 0, sizeof *setup);
@@ -132,22 +138,23 @@ t5_status t5_setup_share(t5_comm *world, const t5_settings *settings, const void
         head.settings = *settings;
         head.tokenizer_bytes = tokenizer_bytes;
         head.n_labels = t5_labels_size(labels);
-        labels_to_block(labels, &list, &head.label_bytes, err);
-        model = (char *)(uintptr_t)tokenizer; /* read only: bcast from rank 0 */
+        labels_to_block(labels, &labels_here, &head.label_bytes, err);
     }
     if (t5_comm_agree(world, err) != T5_OK ||
         t5_comm_bcast(world, 0, &head, sizeof head, err) != T5_OK ||
-        share_block(world, &model, head.tokenizer_bytes, err) != T5_OK ||
-        share_block(world, &list, head.label_bytes, err) != T5_OK)
+        share_block(world, root ? tokenizer : NULL, &setup->tokenizer_block, head.tokenizer_bytes,
+                    err) != T5_OK ||
+        share_block(world, labels_here, &list, head.label_bytes, err) != T5_OK)
         goto done;
     setup->settings = head.settings;
-    if (t5_tokenizer_from_block(model, head.tokenizer_bytes, &setup->tokenizer, err) == T5_OK &&
+    setup->tokenizer_bytes = head.tokenizer_bytes;
+    if (t5_tokenizer_from_block(setup->tokenizer_block, setup->tokenizer_bytes, &setup->tokenizer,
+                                err) == T5_OK &&
         labels_from_block(list, head.n_labels, &setup->labels, err) == T5_OK)
         t5_tokenizer_add_labels(setup->tokenizer, setup->labels, err);
     t5_comm_agree(world, err);
 done:
-    if (!root)
-        free(model);
+    free(labels_here);
     free(list);
     if (err->status != T5_OK)
         t5_setup_free(setup);
@@ -157,8 +164,8 @@ done:
 void t5_setup_free(t5_setup *setup) {
     t5_tokenizer_destroy(setup->tokenizer);
     t5_labels_destroy(setup->labels);
-    setup->tokenizer = NULL;
-    setup->labels = NULL;
+    free(setup->tokenizer_block);
+    memset(setup, 0, sizeof *setup);
 }
 
 int t5_setup_n_labels(const t5_setup *setup, int top_n) {

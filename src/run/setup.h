@@ -15,7 +15,8 @@ typedef struct t5_settings {
     t5_config_train train;
     t5_decode_spec eval;
     int eval_batch_size;
-    int max_target;
+    int max_input, max_target;
+    bool save_weights; /* of every trial's best epoch */
     int ranks_per_trial, threads;
     int n_trials;
     int decide_by; /* number of the metric that decides (run/metrics.h) */
@@ -25,6 +26,8 @@ typedef struct t5_settings {
 typedef struct t5_setup {
     t5_settings settings;
     t5_tokenizer *tokenizer;
+    void *tokenizer_block; /* what it was made of (t5_tokenizer_from_block) */
+    size_t tokenizer_bytes;
     t5_labels *labels; /* all labels, the most frequent first */
 } t5_setup;
 

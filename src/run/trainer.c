@@ -1,10 +1,12 @@
 #include "run/trainer.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "data/batch.h"
 #include "run/epoch.h"
 #include "run/evaluate.h"
 #include "run/initial.h"
 #include "run/input.h"
+#include "run/saved_write.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,6 +260,7 @@ static t5_status validate(training *t, int epoch, bool *enough, t5_error *err) {
     if (p.better) {
         t->best_loss = row.loss;
         t->summary->best_epoch = epoch;
+        t->summary->best_value = p.figure;
         if (epoch < t->settings->train.epochs && keep_weights(t, err) != T5_OK)
             return err->status;
     }
@@ -325,6 +328,17 @@ static t5_status test(training *t, t5_error *err) {
     return err->status;
 }
 
+/* The best epoch's weights, which test() has put back into the model. That they cannot be written
+ * is no reason to lose the trial's results. */
+static void save(const training *t) {
+    t5_error err = {0};
+    if (t->w->leader && t->settings->save_weights &&
+        t5_saved_write(t->w->setup, t->a->name, t->summary->best_epoch, t->validation.n_labels,
+                       t->model, &err) != T5_OK)
+        t5_log(T5_LOG_WARNING, "trial %s: its weights are not kept, its results are: %s",
+               t->a->name, err.text);
+}
+
 t5_status t5_trainer_run(t5_worker *w, const t5_assignment *a, t5_trial_summary *summary,
                          t5_record *record, t5_error *err) {
     const t5_settings *settings = &w->setup->settings;
@@ -351,8 +365,10 @@ t5_status t5_trainer_run(t5_worker *w, const t5_assignment *a, t5_trial_summary 
     for (int epoch = 1; epoch <= settings->train.epochs && !enough; epoch++)
         if (train_epoch(&t, epoch, err) != T5_OK || validate(&t, epoch, &enough, err) != T5_OK)
             goto done;
-    if (test(&t, err) == T5_OK)
+    if (test(&t, err) == T5_OK) {
         strcpy(summary->status, t.reached ? "completed" : "speculative");
+        save(&t);
+    }
 done:
     summary->seconds = elapsed(&t);
     t5_batch_free(&t.batch);

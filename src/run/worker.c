@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "run/results.h"
 #include "run/trainer.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +114,8 @@ static void write_trial(const t5_worker *w, t5_trial_summary *s, const t5_record
 
 /* Trains one trial; the leader writes its file and tells rank 0. */
 static t5_status one_trial(t5_worker *w, const t5_assignment *a, t5_error *err) {
-    t5_trial_summary summary = {.spec = a->spec, .decision = -1, .improved = -1, .otherwise = -1};
+    t5_trial_summary summary = {
+        .spec = a->spec, .decision = -1, .improved = -1, .otherwise = -1, .best_value = NAN};
     t5_record record = {0};
     t5_error trial_err = {0};
 
