@@ -6,6 +6,7 @@
 #include "device/device.h"
 #include "model/model.h"
 #include <stdbool.h>
+#include <stdio.h>
 #include <time.h>
 
 static inline double bench_now(void) {
@@ -26,6 +27,8 @@ typedef struct bench_workload {
  * bench_workload_free, also after a failure. */
 t5_status bench_workload_make(int n, int rows, bench_workload *work, t5_error *err);
 void bench_workload_free(bench_workload *work);
+/* A line of JSON for each row, in order: {"input_ids": [...], "labels": [...]}. */
+t5_status bench_workload_print(const bench_workload *work, FILE *out, t5_error *err);
 
 /* --- yardsticks: what this machine can do, measured in this process --- */
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 typedef struct options {
-    bool base, bf16, profile, evaluate;
+    bool base, bf16, profile, evaluate, dump;
     int threads, steps, rows, rounds, tokens;
 } options;
 
@@ -229,8 +229,13 @@ static t5_status run(bench *b, t5_error *err) {
         status = t5_fail(err, T5_ERR_MEMORY, "out of memory");
         goto done;
     }
-    if ((status = bench_workload_make(batches, b->opt.rows, &b->work, err)) != T5_OK ||
-        (status = t5_device_open_cpu(b->opt.threads, &b->dev, err)) != T5_OK)
+    if ((status = bench_workload_make(batches, b->opt.rows, &b->work, err)) != T5_OK)
+        goto done;
+    if (b->opt.dump) {
+        status = bench_workload_print(&b->work, stdout, err);
+        goto done;
+    }
+    if ((status = t5_device_open_cpu(b->opt.threads, &b->dev, err)) != T5_OK)
         goto done;
     if (b->opt.evaluate) {
         status = evaluate(b, err);
@@ -254,6 +259,7 @@ static void usage(FILE *out) {
     fputs("usage: t5bench [--size small|base] [--precision fp32|bf16] [--threads N] [--rows N]\n"
           "               [--steps N] [--rounds N] [--profile]\n"
           "       t5bench --evaluate [--tokens N] [the same, but no --profile]\n"
+          "       t5bench --dump [--rows N] [--steps N] [--rounds N]\n"
           "N is at least 1. Defaults: small, fp32, the cores it may use, 16 rows, 8 steps, 7 "
           "rounds, 32 tokens.\n",
           out);
@@ -275,17 +281,13 @@ static int *number_of(options *o, int c) {
 
 /* 1: go on; 0: help was printed; -1: wrong. */
 static int parse(int argc, char **argv, options *o) {
-    static const struct option known[] = {{"size", required_argument, NULL, 's'},
-                                          {"precision", required_argument, NULL, 'p'},
-                                          {"threads", required_argument, NULL, 't'},
-                                          {"rows", required_argument, NULL, 'r'},
-                                          {"steps", required_argument, NULL, 'n'},
-                                          {"rounds", required_argument, NULL, 'o'},
-                                          {"profile", no_argument, NULL, 'f'},
-                                          {"evaluate", no_argument, NULL, 'e'},
-                                          {"tokens", required_argument, NULL, 'k'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {
+        {"size", required_argument, NULL, 's'},    {"precision", required_argument, NULL, 'p'},
+        {"threads", required_argument, NULL, 't'}, {"rows", required_argument, NULL, 'r'},
+        {"steps", required_argument, NULL, 'n'},   {"rounds", required_argument, NULL, 'o'},
+        {"profile", no_argument, NULL, 'f'},       {"evaluate", no_argument, NULL, 'e'},
+        {"dump", no_argument, NULL, 'd'},          {"tokens", required_argument, NULL, 'k'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     int c;
     *o = (options){.threads = own_cores(), .steps = 8, .rows = 16, .rounds = 7, .tokens = 32};
     while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
@@ -300,6 +302,8 @@ static int parse(int argc, char **argv, options *o) {
             o->profile = true;
         else if (c == 'e')
             o->evaluate = true;
+        else if (c == 'd')
+            o->dump = true;
         else if (strchr("trnok", c) && n >= 1 && n <= 4096)
             *number_of(o, c) = n;
         else

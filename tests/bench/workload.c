@@ -97,3 +97,26 @@ void bench_workload_free(bench_workload *work) {
     free(work->batches);
     *work = (bench_workload){0};
 }
+
+static void print_ids(const char *key, const int32_t *ids, int n, FILE *out) {
+    fprintf(out, "\"%s\": [", key);
+    for (int i = 0; i < n; i++)
+        fprintf(out, i > 0 ? ", %d" : "%d", ids[i]);
+    fputc(']', out);
+}
+
+t5_status bench_workload_print(const bench_workload *work, FILE *out, t5_error *err) {
+    for (int i = 0; i < work->n; i++) {
+        const t5_batch *b = &work->batches[i];
+        for (int s = 0; s < b->n_seq; s++) {
+            const int32_t *enc = b->enc_start + s, *dec = b->dec_start + s;
+            fputc('{', out);
+            print_ids("input_ids", b->enc_ids + enc[0], enc[1] - enc[0], out);
+            fputs(", ", out);
+            print_ids("labels", b->labels + dec[0], dec[1] - dec[0], out);
+            fputs("}\n", out);
+        }
+    }
+    return fflush(out) == 0 && !ferror(out) ? T5_OK
+                                            : t5_fail(err, T5_ERR_IO, "cannot write the rows");
+}
