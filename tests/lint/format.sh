@@ -1,5 +1,5 @@
 #!/bin/sh
-# Every tracked C and C++ file is as clang-format leaves it. usage: format.sh ROOT
+# Every tracked C, C++ and CUDA file is as clang-format leaves it. usage: format.sh ROOT
 # 77 (skipped): no clang-format, or a major version whose idea of the style is another.
 set -eu
 cd "${1:?usage: format.sh ROOT}"
@@ -16,9 +16,9 @@ case $(clang-format --version) in
 esac
 if git rev-parse --git-dir >/dev/null 2>&1; then
     # A file removed from the working tree but not yet from the index is nobody's formatting error.
-    files=$(git ls-files '*.c' '*.h' '*.cpp' | while read -r f; do if [ -f "$f" ]; then echo "$f"; fi; done)
+    files=$(git ls-files '*.c' '*.h' '*.cpp' '*.cu' '*.cuh' | while read -r f; do if [ -f "$f" ]; then echo "$f"; fi; done)
 else
-    files=$(find src mpi io tests -name '*.c' -o -name '*.h' -o -name '*.cpp')
+    files=$(find src mpi io tests -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 fi
 if [ -z "$files" ]; then
     echo "no files to look at under $1"
