@@ -1,6 +1,8 @@
-/* Conformance tests of a device: each test is a function of a device, and runs on every variant of
- * every backend that this machine has. The expected values are plain double-precision formulas
- * written in the tests; backward operations are held against central differences of them. */
+/* Conformance tests of a device: each test is a function of a device, and runs on every device of
+ * the backend under test that this machine has. Which backend that is is decided by what the test
+ * is linked with: backend_cpu.c or backend_cuda.c. The expected values are plain double-precision
+ * formulas written in the tests; backward operations are held against central differences of them.
+ */
 #ifndef T5_TESTS_DEVICE_CONFORMANCE_H
 #define T5_TESTS_DEVICE_CONFORMANCE_H
 #include <setjmp.h>
@@ -11,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "device/cpu.h"
+#include "device/device.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,22 +238,36 @@ static inline void assert_gradient(const char *what, loss_function *loss, const 
     free(got);
 }
 
-/* --- variants of the backends --- */
+/* --- the backend under test --- */
+
+typedef struct conformance_backend {
+    const char *name, *info; /* of its table; what its devices say of themselves, in part */
+    int (*devices)(void);    /* how many the tests run on */
+    t5_status (*open)(int i, t5_device **dev, t5_error *err);
+    void (*describe)(int i, char *text, size_t size);
+    /* opening a device that there cannot be, the status and a part of the text */
+    t5_status (*open_wrong)(t5_device **dev, t5_error *err);
+    t5_status wrong;
+    const char *wrong_text;
+    const char *products; /* the library that refuses a matrix whose rows overlap */
+    /* an operation for whose work memory there is no room; x: one element of device memory */
+    void (*exhaust)(t5_device *dev, float *x);
+} conformance_backend;
+
+extern const conformance_backend conformance_backend_under_test;
 
 typedef struct conformance_variant {
-    const t5_cpu_kernels *kernels;
-    int threads;
+    int device;
     const conformance_test *test;
-    char name[96];
+    char name[128];
 } conformance_variant;
 
 static inline void conformance_run(void **state) {
     const conformance_variant *v = *state;
     t5_device *dev = NULL;
     t5_error err = {0};
-    if (t5_device_open_cpu(v->threads, &dev, &err) != T5_OK)
+    if (conformance_backend_under_test.open(v->device, &dev, &err) != T5_OK)
         fail_msg("%s", err.text);
-    t5_cpu_of(dev)->kernels = v->kernels;
     v->test->run(dev);
     if (dev->ops->sync(dev, &err) != T5_OK)
         fail_msg("%s", err.text);
@@ -259,44 +275,24 @@ static inline void conformance_run(void **state) {
     t5_device_close(dev);
 }
 
-/* The instruction sets that this processor has: what opening a device chooses, and what is below.
- */
-static inline int conformance_kernels(const t5_cpu_kernels **kernels) {
-    int n = 0;
-    kernels[n++] = &t5_cpu_kernels_generic;
-#if defined(__x86_64__)
-    t5_device *dev = NULL;
-    if (t5_device_open_cpu(1, &dev, NULL) != T5_OK)
-        return n;
-    const t5_cpu_kernels *best = t5_cpu_of(dev)->kernels;
-    t5_device_close(dev);
-    if (best != &t5_cpu_kernels_generic)
-        kernels[n++] = &t5_cpu_kernels_avx2;
-    if (best == &t5_cpu_kernels_avx512)
-        kernels[n++] = best;
-#endif
-    return n;
-}
-
-/* Runs the tests on every instruction set, with 1 and 3 threads. Returns main's exit status. */
+/* Runs the tests on every device. Returns main's exit status. */
 static inline int conformance_main(const conformance_test *tests, int n_tests) {
-    enum { MOST = 6 };
-    const t5_cpu_kernels *kernels[3];
-    static const int threads[] = {1, 3};
-    int n_kernels = conformance_kernels(kernels), n = 0;
-    conformance_variant *variants = calloc((size_t)n_tests * MOST, sizeof *variants);
-    struct CMUnitTest *units = calloc((size_t)n_tests * MOST, sizeof *units);
-    if (!variants || !units)
+    const conformance_backend *backend = &conformance_backend_under_test;
+    int n_devices = backend->devices(), n = 0;
+    size_t most = (size_t)(n_tests * n_devices);
+    conformance_variant *variants = calloc(most, sizeof *variants);
+    struct CMUnitTest *units = calloc(most, sizeof *units);
+    if (!variants || !units || n_devices < 1)
         return 1;
-    for (int k = 0; k < n_kernels; k++)
-        for (int t = 0; t < 2; t++)
-            for (int i = 0; i < n_tests; i++, n++) {
-                variants[n] = (conformance_variant){kernels[k], threads[t], &tests[i], ""};
-                snprintf(variants[n].name, sizeof variants[n].name, "cpu %s x%d: %s",
-                         kernels[k]->isa, threads[t], tests[i].name);
-                units[n] = (struct CMUnitTest){variants[n].name, conformance_run, NULL, NULL,
-                                               &variants[n]};
-            }
+    for (int d = 0; d < n_devices; d++)
+        for (int i = 0; i < n_tests; i++, n++) {
+            char device[64];
+            backend->describe(d, device, sizeof device);
+            variants[n] = (conformance_variant){d, &tests[i], ""};
+            snprintf(variants[n].name, sizeof variants[n].name, "%s: %s", device, tests[i].name);
+            units[n] =
+                (struct CMUnitTest){variants[n].name, conformance_run, NULL, NULL, &variants[n]};
+        }
     int failed = _cmocka_run_group_tests("device", units, (size_t)n, NULL, NULL);
     free(units);
     free(variants);
