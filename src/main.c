@@ -5,6 +5,7 @@
 #include "io/store.h"
 #include "mpi/comm.h"
 #include "run/cli.h"
+#include "run/export.h"
 #include "run/predict.h"
 #include "run/score.h"
 #include <signal.h>
@@ -83,7 +84,7 @@ static int alone(const t5_cli *cli, t5_error *err) {
         signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error to see, not a death */
         t5_predict(&cli->predict, stdout, stderr, err);
     } else if (err->status == T5_OK) {
-        t5_fail(err, T5_ERR_INPUT, "export: this version cannot write Hugging Face directories");
+        t5_export(cli->model, cli->directory, stdout, err);
     }
     if (err->status == T5_STOPPED)
         return EXIT_SUCCESS; /* the reader had enough */

@@ -204,6 +204,10 @@ const t5_shape *t5_pretrained_shape(const t5_pretrained *p) {
     return &p->shape;
 }
 
+t5_hf_family t5_pretrained_family(const t5_pretrained *p) {
+    return p->config.family;
+}
+
 t5_status t5_pretrained_read(t5_pretrained *p, const char *name, int64_t first, int64_t n,
                              float *out, t5_error *err) {
     const t5_weights_tensor *tensor = find_tensor(p, name);

@@ -2,6 +2,7 @@
  * are what the model of src/model computes with. */
 #ifndef T5_RUN_PRETRAINED_H
 #define T5_RUN_PRETRAINED_H
+#include "io/hf_config.h"
 #include "model/model.h"
 
 typedef struct t5_pretrained t5_pretrained;
@@ -15,6 +16,8 @@ void t5_pretrained_close(t5_pretrained *p); /* NULL is fine */
 
 /* vocab: rows of the embedding as they are in the files. */
 const t5_shape *t5_pretrained_shape(const t5_pretrained *p);
+
+t5_hf_family t5_pretrained_family(const t5_pretrained *p);
 
 /* Elements [first, first + n) of the parameter of that name (t5_param). Several threads may call.
  * T5_ERR_INPUT: there is no such parameter or range; T5_ERR_IO. */

@@ -63,6 +63,9 @@ void t5_saved_close(t5_saved *s) {
     t5_labels_destroy(s->labels);
     free(s->allowed);
     free(s->name);
+    free(s->run);
+    free(s->trial);
+    free(s->tokenizer_block);
     free(s->source);
     free(s);
 }

@@ -3,9 +3,11 @@
 #define T5_RUN_SAVED_H
 #include "base/config.h"
 #include "data/tokenizer.h"
+#include "io/hf_config.h"
 #include "model/model.h"
 
 typedef struct t5_saved {
+    t5_hf_family family;
     t5_shape shape;
     t5_tokenizer *tokenizer; /* knows the labels */
     t5_labels *labels;     /* what decode needs; of a Hugging Face directory none: there labels are
@@ -16,7 +18,10 @@ typedef struct t5_saved {
     t5_decode_spec decode; /* as its test split was answered, or as generation_config.json says;
                               max_length > 0 */
     uint8_t *allowed;      /* (shape.vocab) 0: never put out; NULL: all are allowed */
-    char *name;            /* "runs/v3:v3_lr1e-4", "models/t5": for messages and cards */
+    char *run, *trial;     /* NULL: a Hugging Face directory */
+    void *tokenizer_block; /* of a trial: what the tokeniser was made of */
+    size_t tokenizer_bytes;
+    char *name; /* "runs/v3:v3_lr1e-4", "models/t5": for messages and cards */
     struct t5_saved_source *source;
 } t5_saved;
 

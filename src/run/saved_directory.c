@@ -1,4 +1,5 @@
 /* A saved model that is a Hugging Face directory. */
+#include "io/hf_generation.h"
 #include "io/hf_tokenizer.h"
 #include "run/pretrained.h"
 #include "run/saved_internal.h"
@@ -26,6 +27,45 @@ static t5_status open_tokenizer(const char *directory, t5_saved *s, t5_error *er
     return err->status;
 }
 
+/* Tokens that generation_config.json suppresses. */
+static t5_status disallow(const t5_hf_generation *g, t5_saved *s, t5_error *err) {
+    s->allowed = malloc((size_t)s->shape.vocab);
+    if (!s->allowed)
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d tokens", s->shape.vocab);
+    memset(s->allowed, 1, (size_t)s->shape.vocab);
+    for (int i = 0; i < g->n_suppress; i++)
+        if (g->suppress[i] < s->shape.vocab)
+            s->allowed[g->suppress[i]] = 0;
+    return T5_OK;
+}
+
+static t5_status open_generation(const char *directory, t5_saved *s, t5_error *err) {
+    t5_hf_generation g = {0};
+    if (t5_hf_generation_read(directory, &g, err) != T5_OK)
+        return err->status;
+    s->decode = (t5_decode_spec){
+        .kind = g.num_beams > 1 ? T5_DECODE_BEAM
+                : g.do_sample   ? T5_DECODE_SAMPLE
+                                : T5_DECODE_GREEDY,
+        .beams = g.num_beams,
+        .temperature = g.temperature,
+        .top_k = g.top_k,
+        .top_p = g.top_p,
+        .repetition_penalty = g.repetition_penalty,
+        .max_length = g.max_new_tokens > 0 ? g.max_new_tokens : MAX_ANSWER,
+    };
+    if (g.eos_id >= 0)
+        s->shape.eos_id = g.eos_id;
+    if (g.pad_id >= 0)
+        s->shape.pad_id = g.pad_id;
+    if (g.start_id >= 0)
+        s->shape.start_id = g.start_id;
+    if (g.n_suppress > 0)
+        disallow(&g, s, err);
+    t5_hf_generation_free(&g);
+    return err->status;
+}
+
 t5_status t5_saved_open_directory(const char *directory, t5_saved *s, t5_error *err) {
     t5_pretrained *p;
     s->name = strdup(directory);
@@ -37,13 +77,8 @@ t5_status t5_saved_open_directory(const char *directory, t5_saved *s, t5_error *
         (struct t5_saved_source){.from = p, .read = read_parameter, .close = close_directory};
     s->shape = *t5_pretrained_shape(p);
     s->max_input = MAX_INPUT;
-    s->decode = (t5_decode_spec){.kind = T5_DECODE_GREEDY,
-                                 .beams = 1,
-                                 .temperature = 1,
-                                 .top_p = 1,
-                                 .repetition_penalty = 1,
-                                 .max_length = MAX_ANSWER};
-    if (open_tokenizer(directory, s, err) == T5_OK)
+    s->family = t5_pretrained_family(p);
+    if (open_generation(directory, s, err) == T5_OK && open_tokenizer(directory, s, err) == T5_OK)
         t5_check_tokenizer(&s->shape, s->tokenizer, err);
     return err->status;
 }

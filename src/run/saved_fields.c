@@ -27,6 +27,11 @@ typedef struct field {
     }
 
 static const field fields[] = {
+    {"/model",
+     "model_type",
+     ENUM,
+     offsetof(t5_saved_fields, family),
+     {[T5_HF_T5] = "t5", [T5_HF_MT5] = "mt5", [T5_HF_UMT5] = "umt5"}},
     SHAPE("vocab_size", INT, vocab),
     SHAPE("d_model", INT, d_model),
     SHAPE("d_kv", INT, d_kv),
@@ -66,8 +71,7 @@ static const field fields[] = {
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
-/* The decimal number that the float was read from: 1e-6 rather than 9.99999997e-7. */
-static double as_written(float value) {
+double t5_as_written(float value) {
     char text[32];
     snprintf(text, sizeof text, "%.7g", (double)value);
     return strtod(text, NULL);
@@ -87,7 +91,7 @@ void t5_saved_fields_put(t5_store *store, const t5_saved_fields *from) {
             t5_store_attr_int(store, f->object, f->name, (int64_t) * (const uint64_t *)p);
             break;
         case FLOAT:
-            t5_store_attr_double(store, f->object, f->name, as_written(*(const float *)p));
+            t5_store_attr_double(store, f->object, f->name, t5_as_written(*(const float *)p));
             break;
         case DOUBLE:
             t5_store_attr_double(store, f->object, f->name, *(const double *)p);

@@ -3,10 +3,12 @@
 #ifndef T5_RUN_SAVED_FIELDS_H
 #define T5_RUN_SAVED_FIELDS_H
 #include "base/config.h"
+#include "io/hf_config.h"
 #include "io/store_read.h"
 #include "model/model.h"
 
 typedef struct t5_saved_fields {
+    t5_hf_family family;   /* of /model: model_type */
     t5_shape shape;        /* attributes of /model, named as in config.json */
     t5_decode_spec decode; /* attributes of /decode, named as the keys of eval */
     double dropout_rate;   /* of /model: what the trial was trained with */
@@ -18,5 +20,8 @@ void t5_saved_fields_put(t5_store *store, const t5_saved_fields *fields);
 /* T5_ERR_INPUT naming the attribute that is missing, or has a value that none of this version has.
  */
 t5_status t5_saved_fields_get(t5_store_reader *reader, t5_saved_fields *fields, t5_error *err);
+
+/* The decimal number that a float was read from: 1e-6 rather than 9.99999997e-7. */
+double t5_as_written(float value);
 
 #endif

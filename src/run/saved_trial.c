@@ -49,14 +49,15 @@ done:
 }
 
 static t5_status get_tokenizer(t5_store_reader *r, t5_saved *s, t5_error *err) {
-    void *block = NULL;
-    int64_t bytes;
-    if (t5_store_get_array(r, T5_SAVED_TOKENIZER, NULL, T5_COLUMN_BYTE, &block, &bytes, err) ==
+    int64_t bytes = 0;
+    if (t5_store_get_array(r, T5_SAVED_TOKENIZER, NULL, T5_COLUMN_BYTE, &s->tokenizer_block, &bytes,
+                           err) != T5_OK)
+        return err->status;
+    s->tokenizer_bytes = (size_t)bytes;
+    if (t5_tokenizer_from_block(s->tokenizer_block, s->tokenizer_bytes, &s->tokenizer, err) ==
             T5_OK &&
-        t5_tokenizer_from_block(block, (size_t)bytes, &s->tokenizer, err) == T5_OK &&
         get_labels(r, s, err) == T5_OK)
         t5_tokenizer_add_labels(s->tokenizer, s->labels, err);
-    free(block);
     return err->status;
 }
 
@@ -91,6 +92,7 @@ static t5_status get_values(t5_checkpoint *c, t5_saved *s, t5_error *err) {
                        (long long)schema, T5_SAVED_SCHEMA);
     if (t5_saved_fields_get(r, &fields, err) != T5_OK || get_tokenizer(r, s, err) != T5_OK)
         return err->status;
+    s->family = fields.family;
     s->shape = fields.shape;
     s->decode = fields.decode;
     s->max_input = fields.max_input;
@@ -114,14 +116,14 @@ t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *s, t
     t5_checkpoint *c;
     size_t size = strlen(run) + strlen(trial) + 2;
 
-    if (!(s->name = malloc(size)))
+    if (!(s->name = malloc(size)) || !(s->run = strdup(run)) || !(s->trial = strdup(trial)))
         return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", run);
     snprintf(s->name, size, "%s:%s", run, trial);
     if (t5_saved_path(run, trial, path, err) != T5_OK || t5_checkpoint_open(path, &c, err) != T5_OK)
         return err->status;
     *s->source =
         (struct t5_saved_source){.from = c, .read = read_parameter, .close = close_checkpoint};
-    if (get_values(c, s, err) != T5_OK)
-        return t5_error_prefix(err, "%s", path);
+    if (get_values(c, s, err) != T5_OK) /* the reader names the file, the others do not */
+        return strstr(err->text, path) ? err->status : t5_error_prefix(err, "%s", path);
     return s->decode.restrict_to_labels ? allow_labels(s, err) : T5_OK;
 }

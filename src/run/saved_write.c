@@ -45,7 +45,8 @@ static t5_store *make_values(const char *path, const t5_setup *setup, const char
                              int n_labels, const t5_shape *shape, t5_error *err) {
     const t5_settings *settings = &setup->settings;
     t5_store *s = NULL;
-    t5_saved_fields fields = {.shape = *shape,
+    t5_saved_fields fields = {.family = settings->family,
+                              .shape = *shape,
                               .decode = settings->eval,
                               .dropout_rate = settings->train.dropout,
                               .max_input = settings->max_input};

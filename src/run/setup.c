@@ -43,6 +43,7 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
         pretrained ? *t5_pretrained_shape(pretrained) : random_shape(&config->model, tokenizer);
     if (pretrained && t5_check_tokenizer(&s->shape, tokenizer, err) != T5_OK)
         return t5_error_prefix(err, "model.path");
+    s->family = pretrained ? t5_pretrained_family(pretrained) : T5_HF_T5;
     s->label_init = config->model.label_init;
     s->train = config->train;
     s->eval = config->eval;

@@ -10,6 +10,7 @@
 
 typedef struct t5_settings {
     t5_shape shape; /* vocab: rows of the pre-trained embedding, 0 without one; t5_settings_vocab */
+    t5_hf_family family;
     bool pretrained; /* weights come from rank 0's model.path */
     t5_label_init label_init;
     t5_config_train train;
