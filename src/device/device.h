@@ -191,6 +191,11 @@ struct t5_device {
 
 /* The CPU backend on oneDNN. threads >= 1 OpenMP threads for every operation of this device. */
 t5_status t5_device_open_cpu(int threads, t5_device **dev, t5_error *err);
+/* The CUDA backend on GPU number gpu of those that this process sees. tf32: float32 products on
+ * tensor cores, their factors rounded to TF32. T5_ERR_DEVICE says what is missing: driver, GPU, GPU
+ * of that number, compute capability 7.5, or a build with CUDA. The device belongs to the calling
+ * thread. */
+t5_status t5_device_open_cuda(int gpu, bool tf32, t5_device **dev, t5_error *err);
 static inline void t5_device_close(t5_device *dev) {
     if (dev)
         dev->ops->destroy(dev);
