@@ -8,8 +8,9 @@
  * out, in order: the text of the answer, or with options->jsonl what run/answer.h says. A line that
  * is empty or white space gets an empty answer. Texts are answered together as they come, at most
  * batch_size of them: what is there is answered before more is waited for, and flushed. An answer
- * depends on its text, the options and, when sampling, the number of its line. Memory does not grow
- * with the input. A text of more tokens than the model takes is cut; how many were is said on
+ * depends on its text, the options and, when sampling, the number of its line (and, where two
+ * tokens are as good as equal, on how products of the batch's size are rounded). Memory does not
+ * grow with the input. A text of more tokens than the model takes is cut; how many were is said on
  * `notes` at the end (NULL: not).
  *
  * T5_ERR_INPUT: options, model or file are wrong, or a line is no UTF-8, holds NUL or is longer
