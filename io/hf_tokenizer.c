@@ -126,8 +126,9 @@ static const char *const roles[] = {"bos_token", "eos_token", "unk_token", "sep_
                                     "pad_token", "cls_token", "mask_token"};
 enum { ROLES = sizeof roles / sizeof *roles };
 
-static bool has_text(const t5_token_entry *list, int n, const char *text) {
-    for (int i = 0; i < n; i++)
+/* Among the entries from `first` on. */
+static bool has_text(const t5_token_entry *list, int first, int n, const char *text) {
+    for (int i = first; i < n; i++)
         if (strcmp(list[i].text, text) == 0)
             return true;
     return false;
@@ -154,8 +155,7 @@ static t5_status read_role(reading *r, const char *key, const char *fallback, in
     if (!value && !(e.text = strdup(fallback)))
         return out_of_memory(r);
     /* here the flags of the list of added tokens count, where it has flags */
-    e.bare =
-        e.bare || has_text(r->out->added + r->n_flagless, r->out->n_added - r->n_flagless, e.text);
+    e.bare = e.bare || has_text(r->out->added, r->n_flagless, r->out->n_added, e.text);
     if (place)
         *place = r->out->n_special;
     return append(r, &r->out->special, &r->out->n_special, &e);
@@ -176,8 +176,7 @@ static t5_status read_additional(reading *r, const char *file, const char *key, 
         t5_token_entry e;
         if (token_of(r, key, json_array_get(list, i), from_map, &e) != T5_OK)
             return r->err->status;
-        if (has_text(out->special + out->n_special - out->n_additional, out->n_additional,
-                     e.text)) {
+        if (has_text(out->special, out->n_special - out->n_additional, out->n_special, e.text)) {
             free(e.text);
             continue;
         }
