@@ -1,6 +1,7 @@
 #include "io/hf_tokenizer.h"
 #include "io/file.h"
 #include "io/json_file.h"
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static t5_status read_json(reading *r, const char *name, json_t **root) {
     char path[4096];
     if (path_of(r, name, path) != T5_OK || !t5_file_exists(path))
         return r->err->status;
-    return t5_json_read(path, largest_json, root, r->err);
+    return t5_json_read_reals(path, largest_json, root, r->err);
 }
 
 static t5_status read_model(reading *r) {
@@ -108,15 +109,14 @@ static t5_status append(reading *r, t5_token_entry **list, int *n, t5_token_entr
 }
 
 /* Numbers of tokens and of ids fit an int. */
-static t5_status number(reading *r, const char *field, const json_t *value, json_int_t most,
-                        int *out) {
+static t5_status number(reading *r, const char *field, const json_t *value, int most, int *out) {
     char expected[64];
-    if (json_is_integer(value) && json_integer_value(value) >= 0 &&
-        json_integer_value(value) <= most) {
-        *out = (int)json_integer_value(value);
+    double found = json_number_value(value);
+    if (json_is_number(value) && found >= 0 && found <= most && found == floor(found)) {
+        *out = (int)found;
         return T5_OK;
     }
-    snprintf(expected, sizeof expected, "a whole number from 0 to %lld", (long long)most);
+    snprintf(expected, sizeof expected, "a whole number from 0 to %d", most);
     return wrong(r, field, expected);
 }
 
@@ -325,7 +325,12 @@ static t5_status check_config(reading *r) {
         return wrong(r, "sp_model_kwargs", "none: sampled pieces are not supported");
     r->out->prefix_space = !json_is_false(json_object_get(r->config, "add_prefix_space"));
     r->out->extra_ids = 100;
-    return extra ? number(r, "extra_ids", extra, T5_TOKEN_ENTRIES_MAX, &r->out->extra_ids) : T5_OK;
+    if (extra && number(r, "extra_ids", extra, T5_TOKEN_ENTRIES_MAX, &r->out->extra_ids) != T5_OK)
+        return r->err->status;
+    /* larger ones, and what is no number, are ways of saying "no limit" */
+    double most = json_number_value(json_object_get(r->config, "model_max_length"));
+    r->out->max_tokens = most >= 1 && most <= T5_MAX_TOKENS_MAX ? (int)most : 0;
+    return T5_OK;
 }
 
 static t5_status read_all(reading *r) {

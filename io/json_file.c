@@ -40,10 +40,10 @@ void t5_json_tame(t5_error *err) {
     }
 }
 
-t5_status t5_json_parse(const char *name, const char *text, size_t n, json_t **root,
-                        t5_error *err) {
+static t5_status parse(const char *name, const char *text, size_t n, size_t flags, json_t **root,
+                       t5_error *err) {
     json_error_t error = {0};
-    *root = json_loadb(text, n, PARSE_FLAGS, &error);
+    *root = json_loadb(text, n, PARSE_FLAGS | flags, &error);
     if (!*root) {
         t5_status status = T5_ERR_INPUT;
         if (!*error.text || json_error_code(&error) == json_error_out_of_memory)
@@ -62,7 +62,13 @@ t5_status t5_json_parse(const char *name, const char *text, size_t n, json_t **r
     return T5_ERR_INPUT;
 }
 
-t5_status t5_json_read(const char *path, size_t limit, json_t **root, t5_error *err) {
+t5_status t5_json_parse(const char *name, const char *text, size_t n, json_t **root,
+                        t5_error *err) {
+    return parse(name, text, n, 0, root, err);
+}
+
+static t5_status read_file(const char *path, size_t limit, size_t flags, json_t **root,
+                           t5_error *err) {
     void *text = NULL;
     size_t n = 0;
     struct stat info;
@@ -72,7 +78,15 @@ t5_status t5_json_read(const char *path, size_t limit, json_t **root, t5_error *
                        (long long)info.st_size, limit);
     t5_status status = t5_file_read(path, &text, &n, err);
     if (!status)
-        status = t5_json_parse(path, text, n, root, err);
+        status = parse(path, text, n, flags, root, err);
     free(text);
     return status;
+}
+
+t5_status t5_json_read(const char *path, size_t limit, json_t **root, t5_error *err) {
+    return read_file(path, limit, 0, root, err);
+}
+
+t5_status t5_json_read_reals(const char *path, size_t limit, json_t **root, t5_error *err) {
+    return read_file(path, limit, JSON_DECODE_INT_AS_REAL, root, err);
 }

@@ -12,6 +12,9 @@
 t5_status t5_json_parse(const char *name, const char *text, size_t n, json_t **root, t5_error *err);
 /* The object in a file of at most `limit` bytes. T5_ERR_INPUT, T5_ERR_IO, T5_ERR_MEMORY. */
 t5_status t5_json_read(const char *path, size_t limit, json_t **root, t5_error *err);
+/* The same with every number as a real one, so that integers of any size are fine:
+ * tokenizer_config.json says "no limit" as 1000000000000000019884624838656. */
+t5_status t5_json_read_reals(const char *path, size_t limit, json_t **root, t5_error *err);
 /* "a number", "an array", ...; "nothing" for NULL. */
 const char *t5_json_type(const json_t *value);
 /* Control characters, and bytes that are no UTF-8 (a name was cut), become "?": what an error

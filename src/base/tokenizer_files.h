@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* More tokens, or larger ids, than any tokeniser has; a file with more is no tokeniser's. */
-enum { T5_TOKEN_ENTRIES_MAX = 1 << 15, T5_TOKEN_ID_MAX = 1 << 24 };
+enum { T5_TOKEN_ENTRIES_MAX = 1 << 15, T5_TOKEN_ID_MAX = 1 << 24, T5_MAX_TOKENS_MAX = 1 << 16 };
 
 /* A token beside the pieces. The flags are those of Transformers' AddedToken. */
 typedef struct t5_token_entry {
@@ -29,6 +29,8 @@ typedef struct t5_tokenizer_files {
     int n_additional;  /* the last ones of special; -1: the files have no list of such */
     int eos, unk, pad; /* their places in special */
     int extra_ids;     /* sentinels <extra_id_0> .. */
+    int max_tokens;    /* of a text (model_max_length), the end token included; 0: no limit said.
+                        * Not packed: whoever trains has a limit of its own */
     bool prefix_space; /* a text is encoded as if a space stood before it */
 } t5_tokenizer_files;
 

@@ -23,6 +23,7 @@ static t5_status open_tokenizer(const char *directory, t5_saved *s, t5_error *er
     t5_tokenizer_files files = {0};
     if (t5_hf_tokenizer_read(directory, &files, err) == T5_OK)
         t5_tokenizer_from_files(&files, &s->tokenizer, err);
+    s->max_input = files.max_tokens > 0 ? files.max_tokens : MAX_INPUT;
     t5_tokenizer_files_free(&files);
     return err->status;
 }
@@ -76,7 +77,6 @@ t5_status t5_saved_open_directory(const char *directory, t5_saved *s, t5_error *
     *s->source =
         (struct t5_saved_source){.from = p, .read = read_parameter, .close = close_directory};
     s->shape = *t5_pretrained_shape(p);
-    s->max_input = MAX_INPUT;
     s->family = t5_pretrained_family(p);
     if (open_generation(directory, s, err) == T5_OK && open_tokenizer(directory, s, err) == T5_OK)
         t5_check_tokenizer(&s->shape, s->tokenizer, err);

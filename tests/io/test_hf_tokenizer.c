@@ -178,6 +178,28 @@ static void transformers_5_names_the_list_otherwise(void **state) {
     t5_tokenizer_files_free(&out);
 }
 
+/* Most of the hub's directories say "no limit" as an integer of 100 bits. */
+static void lengths_of_any_size(void **state) {
+    static const struct {
+        const char *config;
+        int max_tokens;
+    } cases[] = {{"{\"model_max_length\": 1000000000000000019884624838656, \"extra_ids\": 100}", 0},
+                 {"{\"model_max_length\": 1e30}", 0},
+                 {"{\"model_max_length\": \"long\"}", 0},
+                 {"{\"model_max_length\": -1}", 0},
+                 {"{}", 0},
+                 {"{\"model_max_length\": 512}", 512},
+                 {"{\"model_max_length\": 128.0}", 128}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        t5_tokenizer_files out =
+            read_folder((const char *const[COUNT_OF(files)]){"x", cases[i].config});
+        assert_int_equal(out.max_tokens, cases[i].max_tokens);
+        assert_int_equal(out.extra_ids, 100);
+        t5_tokenizer_files_free(&out);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(folders_that_are_refused),
@@ -186,6 +208,7 @@ int main(void) {
         cmocka_unit_test(the_decoder_counts_alone),
         cmocka_unit_test(without_it_the_other_files_count),
         cmocka_unit_test(transformers_5_names_the_list_otherwise),
+        cmocka_unit_test(lengths_of_any_size),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
