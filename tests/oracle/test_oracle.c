@@ -3,8 +3,8 @@
  *
  *     oracle_test_oracle [BACKEND [figures]]        (cpu)
  *
- * With `figures`, the largest error of every check is printed.
- * A new backend is one more line in `backends`; nothing else here knows which one it is. */
+ * With `figures`, the largest error of every check is printed. */
+#include "backend.h"
 #include "fixture.h"
 #include "model/generate.h"
 #include "model/model.h"
@@ -364,25 +364,6 @@ static void sequences(void **state) {
 
 /* ---------------------------------------------------------------- main */
 
-static t5_status open_cpu(t5_device **dev, t5_error *err) {
-    return t5_device_open_cpu(2, dev, err);
-}
-
-static const struct {
-    const char *name;
-    t5_status (*open)(t5_device **dev, t5_error *err);
-} backends[] = {{"cpu", open_cpu}};
-
-static t5_device *open_backend(const char *name) {
-    t5_device *dev = NULL;
-    t5_error err = {0};
-    for (size_t i = 0; i < sizeof backends / sizeof *backends; i++)
-        if (strcmp(name, backends[i].name) == 0 && backends[i].open(&dev, &err) == T5_OK)
-            return dev;
-    fprintf(stderr, "no backend %s %s\n", name, err.text);
-    return NULL;
-}
-
 static const struct {
     const char *name;
     CMUnitTestFunction function;
@@ -415,7 +396,7 @@ int main(int argc, char **argv) {
     /* cmocka leaves out the entries at the end that have no function */
     struct CMUnitTest tests[1 + N_CASES] = {cmocka_unit_test(bad_fixtures_are_refused)};
     int n = 0, failed = 1;
-    t5_device *dev = open_backend(argc > 1 ? argv[1] : "cpu");
+    t5_device *dev = backend_open(argc > 1 ? argv[1] : "cpu");
     if (!dev)
         goto done;
     for (int i = 0; i < N_FILES; i++) {
