@@ -30,7 +30,7 @@ static const char predict[] =
     "usage: t5mpi predict --model M [FILE] [options]\n"
     "\n"
     "Reads a text a line and prints the model's answer to each, a line each, in the same order.\n"
-    "  --model M   a Hugging Face directory\n"
+    "  --model M   a run's folder (its best trial), RUN:TRIAL, or a Hugging Face directory\n"
     "  FILE        without it, or -: standard input; answers come as soon as texts do\n"
     "\n"
     "How it answers; without these, as the model says (generation_config.json):\n"
@@ -49,11 +49,23 @@ static const char predict[] =
     "  --device KIND   auto or cpu\n"
     "docs/predict.md says more.\n";
 
+static const char export[] =
+    "usage: t5mpi export RUN[:TRIAL] DIR\n"
+    "\n"
+    "Writes a trial's best weights as a Hugging Face directory: config.json, "
+    "generation_config.json,\n"
+    "model.safetensors, the tokeniser with the labels, and a model card.\n"
+    "  RUN    a run's folder (it holds results.h5): its best trial by baseline.metric on the\n"
+    "         validation split, or the one that TRIAL names\n"
+    "  DIR    a new or an empty folder\n"
+    "docs/export.md says more.\n";
+
 static const char all[] =
     "usage: t5mpi [run] CONFIG [options]     train a sweep or an experiment plan\n"
     "       t5mpi plan CONFIG [options]      show what would run\n"
     "       t5mpi score FILE                 metrics of anybody's answers\n"
     "       t5mpi predict --model M [FILE]   answer texts, a line each\n"
+    "       t5mpi export RUN[:TRIAL] DIR     a trained model as a Hugging Face directory\n"
     "       t5mpi --version\n"
     "       t5mpi COMMAND --help\n"
     "\n"
@@ -72,6 +84,8 @@ const char *t5_cli_help(t5_cli_verb about) {
         return score;
     case T5_CLI_PREDICT:
         return predict;
+    case T5_CLI_EXPORT:
+        return export;
     default:
         return all;
     }
