@@ -239,8 +239,9 @@ static t5_status take_include(scanner *in, bool line_start) {
     if (status == T5_OK)
         status = add_file(source, beside, in->err);
     if (status == T5_OK) {
-        scanner inner = {source,        bytes.s, bytes.s + bytes.n, source->n_files - 1, 1,
-                         in->depth + 1, in->err};
+        const char *text = bytes.s ? bytes.s : ""; /* an empty file */
+        scanner inner = {source, text,          text + bytes.n, source->n_files - 1,
+                         1,      in->depth + 1, in->err};
         status = scan(&inner);
     }
     free(beside);

@@ -133,6 +133,7 @@ static void includes_are_read_in_place(void **state) {
         const char *main, *included, *want;
     } wrong[] = {
         {"x = 1;\n@include \"in2.cfg\"\n" GOOD, "train: { };", "sub/main.cfg:1: x: "},
+        {"\n@include \"in2.cfg\"\n" GOOD "z = 1;", "", "sub/main.cfg:5: z: "},
         {"\n@include \"in2.cfg\"\n" GOOD, "train: {\n\n y = 1; };", "sub/in2.cfg:3: train.y: "},
         {"\n@include \"in2.cfg\"\n" GOOD "z = 1;", "train: {\n\n};", "sub/main.cfg:5: z: "},
         {"\n@include \"in2.cfg\"\n" GOOD "z = ", "train: {\n\n};", "sub/main.cfg:5: syntax error"},
