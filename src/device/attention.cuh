@@ -23,6 +23,7 @@ typedef struct attention_args {
     const float *saved_lse; /* backward, as all below */
     rows_of dout, dq, dk, dv;
     float *dq_sum; /* (n_q, heads * width), where dq grows over tiles of keys */
+    float *delta;  /* (n_q, heads), where more than one kernel or pass needs it */
     float *dbias;  /* (parts, heads, buckets) partial sums, NULL: no bias */
 } attention_args;
 
@@ -158,15 +159,15 @@ static __device__ __forceinline__ void add_product(float *p, int i0, const float
     }
 }
 
-/* The kernels' choices, by element type: tiles (width up to T5_TILE_WIDTH), or a block for a row.
- */
+/* The kernels to choose from: float tiles (width up to T5_TILE_WIDTH), a block for a row, and on
+ * tensor cores (bfloat16, 16-byte aligned; backward: width 16, 32 or 64; forward: also 128). */
 enum { T5_TILE_WIDTH = 64 };
-template <class T>
 cudaError_t attention_forward_tiles(const attention_args &a, cudaStream_t stream);
-template <class T>
 cudaError_t attention_backward_tiles(const attention_args &a, cudaStream_t stream);
 template <class T> cudaError_t attention_forward_rows(const attention_args &a, cudaStream_t stream);
 template <class T>
 cudaError_t attention_backward_rows(const attention_args &a, cudaStream_t stream);
+cudaError_t attention_forward_mma(const attention_args &a, cudaStream_t stream);
+cudaError_t attention_backward_mma(const attention_args &a, cudaStream_t stream);
 
 #endif

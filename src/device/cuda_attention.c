@@ -54,8 +54,10 @@ void t5_cuda_attention_forward(t5_device *dev, const t5_attention *a, t5_mat out
         return;
     const int32_t *d_bucket = a->d_bias_table ? buckets_of(cuda, a) : NULL;
     if (d_bucket || !a->d_bias_table)
-        t5_cuda_check(cuda, t5_launch_attention_forward(a, d_bucket, out, d_lse, cuda->stream),
-                      "attention");
+        t5_cuda_check(
+            cuda,
+            t5_launch_attention_forward(a, d_bucket, out, d_lse, cuda->base.has_bf16, cuda->stream),
+            "attention");
 }
 
 void t5_cuda_attention_backward(t5_device *dev, const t5_attention *a, t5_mat out,
@@ -70,11 +72,11 @@ void t5_cuda_attention_backward(t5_device *dev, const t5_attention *a, t5_mat ou
     const int32_t *d_bucket = a->d_bias_table ? buckets_of(cuda, a) : NULL;
     if (a->d_bias_table && !d_bucket)
         return;
-    t5_attention_work work = t5_attention_backward_work(a);
-    float *d_work = t5_cuda_scratch(cuda, (work.dq + work.dbias) * sizeof *d_work);
+    float *d_work = t5_cuda_scratch(cuda, t5_attention_backward_work(a) * sizeof *d_work);
     if (d_work)
         t5_cuda_check(cuda,
                       t5_launch_attention_backward(a, d_bucket, out, d_lse, dout, dq, dk, dv,
-                                                   d_dbias_table, d_work, cuda->stream),
+                                                   d_dbias_table, d_work, cuda->base.has_bf16,
+                                                   cuda->stream),
                       "gradient of attention");
 }

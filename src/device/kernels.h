@@ -40,18 +40,15 @@ cudaError_t t5_launch_act_backward(t5_activation_kind kind, t5_mat in, t5_mat ou
 
 /* --- kernels_attention.cu and the files that it chooses from --- */
 /* d_bucket: the relative position bucket of distance 0 (key - query), valid for every distance that
- * occurs; NULL without a bias. */
+ * occurs; NULL without a bias. tensor_cores: whether the GPU has bfloat16 ones. */
 cudaError_t t5_launch_attention_forward(const t5_attention *a, const int32_t *d_bucket, t5_mat out,
-                                        float *d_lse, cudaStream_t stream);
-/* Work memory of the backward, in floats: sums of dQ, and partial sums of the bias gradient. */
-typedef struct t5_attention_work {
-    size_t dq, dbias;
-} t5_attention_work;
-t5_attention_work t5_attention_backward_work(const t5_attention *a);
+                                        float *d_lse, bool tensor_cores, cudaStream_t stream);
+/* Floats of work memory that the backward needs. */
+size_t t5_attention_backward_work(const t5_attention *a);
 cudaError_t t5_launch_attention_backward(const t5_attention *a, const int32_t *d_bucket, t5_mat out,
                                          const float *d_lse, t5_mat dout, t5_mat dq, t5_mat dk,
                                          t5_mat dv, float *d_dbias_table, float *d_work,
-                                         cudaStream_t stream);
+                                         bool tensor_cores, cudaStream_t stream);
 
 /* --- kernels_loss.cu --- */
 /* d_row_loss: (a->n) */

@@ -1,4 +1,4 @@
-/* Attention backward in float32 arithmetic, width up to 64: a block for one sequence and head.
+/* Attention backward in float32, width up to 64: a block for one sequence and head.
  * Over tiles of keys, and for each over tiles of queries: dK and dV grow in registers, dQ in memory
  * (at once where the keys are one tile), the bias gradient per bucket in shared memory. With dP =
  * dO V^T: dS = P.(M.dP - delta), delta_i = dO_i . O_i; dV = (P.M)^T dO, dK = dS^T Q, dQ = dS K; the
@@ -37,14 +37,14 @@ static __device__ __forceinline__ void add_transposed(float *p, int j0, const fl
 }
 
 /* delta_i and lse_i of the tile's queries: 4 threads a query. */
-template <class T, int TQ, int D>
+template <int TQ, int D>
 static __device__ void load_rows(const attention_args &a, const task &t, int i0, float *dout,
                                  float *delta, float *lse) {
     for (int k = (int)threadIdx.x; k < 4 * TQ; k += (int)blockDim.x) {
         int i = k / 4;
         bool valid = i0 + i < t.lq;
         float sum = 0.0f;
-        const T *out = head_row<T>(a, a.out, t.q0 + i0 + (valid ? i : 0), t.head);
+        const float *out = head_row<float>(a, a.out, t.q0 + i0 + (valid ? i : 0), t.head);
         for (int c = k % 4; valid && 4 * c < a.width; c += 4)
             sum += sum4(load4(a.vec, out + 4 * c, a.width - 4 * c) * group_at<D>(dout, i, c));
         sum += __shfl_xor_sync(~0u, sum, 1);
@@ -109,23 +109,23 @@ static __device__ void sum_buckets(const attention_args &a, const float *diagona
 }
 
 /* Writes a thread's part of dK or dV. */
-template <class T, int D, int ROWS, int COLS, int STEP>
+template <int ROWS, int COLS, int STEP>
 static __device__ __forceinline__ void write_keys(const attention_args &a, const task &t, rows_of m,
                                                   int j, int tx, const float (&acc)[ROWS][COLS]) {
 #pragma unroll
     for (int r = 0; r < ROWS; r++) {
         if (j + r >= t.lk)
             break;
-        T *to = head_row<T>(a, m, t.k0 + j + r, t.head);
+        float *to = head_row<float>(a, m, t.k0 + j + r, t.head);
 #pragma unroll
         for (int c = 0; c < COLS; c++)
             if (tx + STEP * c < a.width)
-                put(to + tx + STEP * c, acc[r][c]);
+                to[tx + STEP * c] = acc[r][c];
     }
 }
 
 /* A thread's part of a tile of dQ: to its place, or onto the sum over tiles of keys. */
-template <class T, int COLS, int STEP>
+template <int COLS, int STEP>
 static __device__ __forceinline__ void add_queries(const attention_args &a, const task &t, int i,
                                                    int j0, int tx, const float (&dq)[4][COLS]) {
     bool whole = t.lk <= 4 * STEP;
@@ -133,7 +133,7 @@ static __device__ __forceinline__ void add_queries(const attention_args &a, cons
     for (int r = 0; r < 4; r++) {
         if (i + r >= t.lq)
             break;
-        T *to = head_row<T>(a, a.dq, t.q0 + i + r, t.head);
+        float *to = head_row<float>(a, a.dq, t.q0 + i + r, t.head);
         float *sum = a.dq_sum + (t.q0 + i + r) * a.heads * a.width + t.head * a.width;
 #pragma unroll
         for (int c = 0; c < COLS; c++) {
@@ -141,7 +141,7 @@ static __device__ __forceinline__ void add_queries(const attention_args &a, cons
             if (col >= a.width)
                 continue;
             if (whole)
-                put(to + col, dq[r][c]);
+                to[col] = dq[r][c];
             else
                 sum[col] = (j0 > 0 ? sum[col] : 0.0f) + dq[r][c];
         }
@@ -149,16 +149,16 @@ static __device__ __forceinline__ void add_queries(const attention_args &a, cons
 }
 
 /* dQ from its sums, after all tiles of keys. No keys at all: zeros. */
-template <class T> static __device__ void finish_queries(const attention_args &a, const task &t) {
+static __device__ void finish_queries(const attention_args &a, const task &t) {
     for (int k = (int)threadIdx.x; k < t.lq * a.width; k += (int)blockDim.x) {
         int64_t row = t.q0 + k / a.width;
         int col = k % a.width;
         float sum = t.lk ? a.dq_sum[row * a.heads * a.width + t.head * a.width + col] : 0.0f;
-        put(head_row<T>(a, a.dq, row, t.head) + col, sum);
+        head_row<float>(a, a.dq, row, t.head)[col] = sum;
     }
 }
 
-template <class T, int TQ, int TK, int D>
+template <int TQ, int TK, int D>
 static __global__ void __launch_bounds__(backward_tiles<TQ, TK, D>::threads)
     backward(attention_args a) {
     typedef backward_tiles<TQ, TK, D> tiles;
@@ -176,18 +176,18 @@ static __global__ void __launch_bounds__(backward_tiles<TQ, TK, D>::threads)
         bucket_sums[b] = 0.0f;
     for (int j0 = 0; j0 < t.lk; j0 += TK) {
         float dk[ROWS][COLS] = {}, dv[ROWS][COLS] = {};
-        load_tile<T, TK, D>(a, a.k, t.k0 + j0, t.head, t.lk - j0, k);
-        load_tile<T, TK, D>(a, a.v, t.k0 + j0, t.head, t.lk - j0, v);
+        load_tile<float, TK, D>(a, a.k, t.k0 + j0, t.head, t.lk - j0, k);
+        load_tile<float, TK, D>(a, a.v, t.k0 + j0, t.head, t.lk - j0, v);
         for (int i0 = 0; i0 < t.lq; i0 += TQ) {
             if (visible(a, t, min(i0 + TQ, t.lq) - 1) <= j0)
                 continue; /* nobody sees these keys */
             side ^= 1;
             float s[4][4], dp[4][4], *tile_bias = bias + side * tiles::pairs;
-            load_tile<T, TQ, D>(a, a.q, t.q0 + i0, t.head, t.lq - i0, q);
-            load_tile<T, TQ, D>(a, a.dout, t.q0 + i0, t.head, t.lq - i0, dout);
+            load_tile<float, TQ, D>(a, a.q, t.q0 + i0, t.head, t.lq - i0, q);
+            load_tile<float, TQ, D>(a, a.dout, t.q0 + i0, t.head, t.lq - i0, dout);
             load_bias<TQ, TK>(a, t, i0, j0, tile_bias, bucket + side * tiles::pairs);
             __syncthreads();
-            load_rows<T, TQ, D>(a, t, i0, dout, delta, lse);
+            load_rows<TQ, D>(a, t, i0, dout, delta, lse);
             dot_tile<D>(q, i, k, j, s);
             dot_tile<D>(dout, i, v, j, dp);
             __syncthreads();
@@ -201,7 +201,7 @@ static __global__ void __launch_bounds__(backward_tiles<TQ, TK, D>::threads)
             add_transposed<TQ, TK, D, ROWS, COLS, STEP>(p, ty * ROWS, q, tx, dk);
             float dq[4][COLS] = {};
             add_product<TK, D, STEP>(p, i, k, tx, dq);
-            add_queries<T, COLS, STEP>(a, t, i0 + i, j0, tx, dq);
+            add_queries<COLS, STEP>(a, t, i0 + i, j0, tx, dq);
             if (a.dbias)
                 sum_diagonals<TQ, TK>(p, diagonal);
             __syncthreads();
@@ -209,30 +209,27 @@ static __global__ void __launch_bounds__(backward_tiles<TQ, TK, D>::threads)
                 sum_buckets<TQ, TK>(a, diagonal, bucket + side * tiles::pairs, bucket_sums);
         }
         __syncthreads(); /* k and v are free also where no queries were */
-        write_keys<T, D, ROWS, COLS, STEP>(a, t, a.dk, j0 + ty * ROWS, tx, dk);
-        write_keys<T, D, ROWS, COLS, STEP>(a, t, a.dv, j0 + ty * ROWS, tx, dv);
+        write_keys<ROWS, COLS, STEP>(a, t, a.dk, j0 + ty * ROWS, tx, dk);
+        write_keys<ROWS, COLS, STEP>(a, t, a.dv, j0 + ty * ROWS, tx, dv);
     }
     __syncthreads();
     if (t.lk == 0 || t.lk > TK)
-        finish_queries<T>(a, t);
+        finish_queries(a, t);
     if (a.dbias)
         for (int b = (int)threadIdx.x; b < a.buckets; b += tiles::threads)
             a.dbias[((int64_t)blockIdx.x * a.heads + t.head) * a.buckets + b] = bucket_sums[b];
 }
 
-template <class T, int TQ, int TK, int D>
+template <int TQ, int TK, int D>
 static cudaError_t run(const attention_args &a, cudaStream_t stream) {
     typedef backward_tiles<TQ, TK, D> tiles;
     size_t bytes = (size_t)(tiles::floats + a.buckets) * sizeof(float);
-    return launch(backward<T, TQ, TK, D>, dim3((unsigned)a.n_seq, (unsigned)a.heads),
-                  tiles::threads, bytes, stream, a);
+    return launch(backward<TQ, TK, D>, dim3((unsigned)a.n_seq, (unsigned)a.heads), tiles::threads,
+                  bytes, stream, a);
 }
 
-template <class T>
 cudaError_t attention_backward_tiles(const attention_args &a, cudaStream_t stream) {
-    return a.width <= 16   ? run<T, 32, 64, 16>(a, stream)
-           : a.width <= 32 ? run<T, 32, 64, 32>(a, stream)
-                           : run<T, 32, 64, 64>(a, stream);
+    return a.width <= 16   ? run<32, 64, 16>(a, stream)
+           : a.width <= 32 ? run<32, 64, 32>(a, stream)
+                           : run<32, 64, 64>(a, stream);
 }
-template cudaError_t attention_backward_tiles<float>(const attention_args &a, cudaStream_t stream);
-template cudaError_t attention_backward_tiles<bf16>(const attention_args &a, cudaStream_t stream);

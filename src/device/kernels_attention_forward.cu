@@ -1,4 +1,4 @@
-/* Attention forward in float32 arithmetic, width up to 64: a block for a tile of queries of one
+/* Attention forward in float32, width up to 64: a block for a tile of queries of one
  * sequence and head, over tiles of keys with a running maximum and sum (Milakov & Gimelshein 2018;
  * Dao et al. 2022). A thread owns 4 queries x 4 keys of a tile and 4 queries of the output. */
 #include "device/attention.cuh"
@@ -36,7 +36,7 @@ template <int STEP> static __device__ __forceinline__ float row_sum(float v) {
     return v;
 }
 
-template <class T, int TQ, int TK, int D>
+template <int TQ, int TK, int D>
 static __global__ void __launch_bounds__(forward_tiles<TQ, TK, D>::threads)
     forward(attention_args a) {
     extern __shared__ float4 smem[];
@@ -56,10 +56,10 @@ static __global__ void __launch_bounds__(forward_tiles<TQ, TK, D>::threads)
         for (int c = 0; c < COLS; c++)
             o[r][c] = 0.0f;
     }
-    load_tile<T, TQ, D>(a, a.q, t.q0 + i0, t.head, t.lq - i0, q);
+    load_tile<float, TQ, D>(a, a.q, t.q0 + i0, t.head, t.lq - i0, q);
     for (int j0 = 0; j0 < last; j0 += TK) {
         float s[4][4];
-        load_tile<T, TK, D>(a, a.k, t.k0 + j0, t.head, t.lk - j0, kv);
+        load_tile<float, TK, D>(a, a.k, t.k0 + j0, t.head, t.lk - j0, kv);
         load_bias<TQ, TK>(a, t, i0, j0, bias, nullptr);
         __syncthreads();
         dot_tile<D>(q, i, kv, j, s);
@@ -81,7 +81,7 @@ static __global__ void __launch_bounds__(forward_tiles<TQ, TK, D>::threads)
             group_at<TK>(p, i + r, tx) = e;
         }
         __syncthreads();
-        load_tile<T, TK, D>(a, a.v, t.k0 + j0, t.head, t.lk - j0, kv);
+        load_tile<float, TK, D>(a, a.v, t.k0 + j0, t.head, t.lk - j0, kv);
         __syncthreads();
         add_product<TK, D, STEP>(p, i, kv, tx, o);
         __syncthreads();
@@ -91,34 +91,31 @@ static __global__ void __launch_bounds__(forward_tiles<TQ, TK, D>::threads)
         if (i0 + i + r >= t.lq)
             break;
         int64_t row = t.q0 + i0 + i + r;
-        T *out = head_row<T>(a, a.out, row, t.head);
+        float *out = head_row<float>(a, a.out, row, t.head);
 #pragma unroll
         for (int c = 0; c < COLS; c++)
             if (tx + STEP * c < a.width)
-                put(out + tx + STEP * c, sum[r] > 0.0f ? o[r][c] / sum[r] : o[r][c]);
+                out[tx + STEP * c] = sum[r] > 0.0f ? o[r][c] / sum[r] : o[r][c];
         if (tx == 0 && a.lse)
             a.lse[row * a.heads + t.head] = max[r] + logf(sum[r]);
     }
 }
 
-template <class T, int TQ, int TK, int D>
+template <int TQ, int TK, int D>
 static cudaError_t run_tiles(const attention_args &a, cudaStream_t stream) {
     typedef forward_tiles<TQ, TK, D> tiles;
     dim3 grid((unsigned)a.n_seq * blocks_for(a.max_q, TQ), (unsigned)a.heads);
-    return launch(forward<T, TQ, TK, D>, grid, tiles::threads, tiles::floats * sizeof(float),
-                  stream, a);
+    return launch(forward<TQ, TK, D>, grid, tiles::threads, tiles::floats * sizeof(float), stream,
+                  a);
 }
 
 /* Few queries, as in a decoder of short targets, have tiles of their own. */
-template <class T, int D> static cudaError_t run(const attention_args &a, cudaStream_t stream) {
-    return a.max_q <= 16 ? run_tiles<T, 16, 64, D>(a, stream) : run_tiles<T, 64, 64, D>(a, stream);
+template <int D> static cudaError_t run(const attention_args &a, cudaStream_t stream) {
+    return a.max_q <= 16 ? run_tiles<16, 64, D>(a, stream) : run_tiles<64, 64, D>(a, stream);
 }
 
-template <class T>
 cudaError_t attention_forward_tiles(const attention_args &a, cudaStream_t stream) {
-    return a.width <= 16   ? run<T, 16>(a, stream)
-           : a.width <= 32 ? run<T, 32>(a, stream)
-                           : run<T, 64>(a, stream);
+    return a.width <= 16   ? run<16>(a, stream)
+           : a.width <= 32 ? run<32>(a, stream)
+                           : run<64>(a, stream);
 }
-template cudaError_t attention_forward_tiles<float>(const attention_args &a, cudaStream_t stream);
-template cudaError_t attention_forward_tiles<bf16>(const attention_args &a, cudaStream_t stream);

@@ -70,27 +70,6 @@ static __device__ void dot_rows(const attention_args &a, const float4 *x, rows_o
     }
 }
 
-/* dot[j] = row(row0 + j) of x . the same of y, both in device memory. */
-template <class T>
-static __device__ void dot_pairs(const attention_args &a, rows_of x, rows_of y, int64_t row0,
-                                 int head, int n, float *dot) {
-    int lane = (int)threadIdx.x % LANES;
-    for (int j0 = 0; j0 < n; j0 += THREADS / LANES) {
-        int j = j0 + (int)threadIdx.x / LANES;
-        float sum = 0.0f;
-#pragma unroll 1
-        for (int c = lane; j < n && 4 * c < a.width; c += LANES) {
-            float4 u = load4(a.vec, head_row<T>(a, x, row0 + j, head) + 4 * c, a.width - 4 * c);
-            float4 v = load4(a.vec, head_row<T>(a, y, row0 + j, head) + 4 * c, a.width - 4 * c);
-            sum += sum4(u * v);
-        }
-        for (int o = LANES / 2; o; o >>= 1)
-            sum += __shfl_xor_sync(~0u, sum, o);
-        if (lane == 0 && j < n)
-            dot[j] = sum;
-    }
-}
-
 /* A row to shared memory, zeros up to a whole group. */
 template <class T>
 static __device__ void load_row(const attention_args &a, rows_of m, int64_t row, int head,
@@ -177,9 +156,31 @@ static __device__ void add_buckets(const attention_args &a, int i, int j0, int n
     }
 }
 
+/* delta_i = sum over keys of P.M.dP, in every thread. (dO . O is the same but for the rounding of O
+ * to bfloat16, which is too much where P is nearly 1.) */
+template <class T>
+static __device__ float sum_delta(const attention_args &a, const task &t, int i, int seen,
+                                  const float4 *q, const float4 *dout, float *score, float *dp,
+                                  float *room) {
+    float part = 0.0f, ds;
+    for (int j0 = 0; j0 < seen; j0 += CHUNK) {
+        int n = min(CHUNK, seen - j0), me = (int)threadIdx.x;
+        dot_rows<T>(a, q, a.k, t.k0 + j0, t.head, n, score);
+        dot_rows<T>(a, dout, a.v, t.k0 + j0, t.head, n, dp);
+        __syncthreads();
+        if (me < n) {
+            float pm;
+            pair_gradient(a, t, i, j0 + me, score[me], dp[me], 0.0f, &pm, &ds);
+            part += ds;
+        }
+        __syncthreads();
+    }
+    return block_sum(part, room);
+}
+
 /* dQ of a query, and its part of the bias gradient. */
 template <class T>
-static __global__ void __launch_bounds__(THREADS) backward_query(attention_args a) {
+static __global__ void __launch_bounds__(THREADS, 8) backward_query(attention_args a) {
     extern __shared__ float4 smem[]; /* q, dout; sums */
     __shared__ float score[CHUNK], dp[CHUNK], room[WARP];
     int i = (int)blockIdx.x % a.max_q, head = (int)blockIdx.y, me = (int)threadIdx.x;
@@ -195,12 +196,10 @@ static __global__ void __launch_bounds__(THREADS) backward_query(attention_args 
     load_row<T>(a, a.q, row, head, q);
     load_row<T>(a, a.dout, row, head, dout);
     __syncthreads();
-    float part = 0.0f;
-    const T *out = head_row<T>(a, a.out, row, head);
-    for (int c = me; 4 * c < a.width; c += THREADS)
-        part += sum4(load4(a.vec, out + 4 * c, a.width - 4 * c) * dout[c]);
-    float delta = block_sum(part, room);
     int seen = visible(a, t, i);
+    float delta = sum_delta<T>(a, t, i, seen, q, dout, score, dp, room);
+    if (me == 0)
+        a.delta[row * a.heads + head] = delta;
     for (int j0 = 0; j0 < seen; j0 += CHUNK) {
         int n = min(CHUNK, seen - j0);
         dot_rows<T>(a, q, a.k, t.k0 + j0, head, n, score);
@@ -223,7 +222,7 @@ static __global__ void __launch_bounds__(THREADS) backward_query(attention_args 
 template <class T>
 static __global__ void __launch_bounds__(THREADS, 8) backward_key(attention_args a) {
     extern __shared__ float4 smem[]; /* k, v; sums of both */
-    __shared__ float score[CHUNK], dp[CHUNK], delta[CHUNK];
+    __shared__ float score[CHUNK], dp[CHUNK];
     int j = (int)blockIdx.x % a.max_k, head = (int)blockIdx.y, me = (int)threadIdx.x;
     task t = task_of(a, (int)blockIdx.x / a.max_k, head);
     if (j >= t.lk)
@@ -239,11 +238,11 @@ static __global__ void __launch_bounds__(THREADS, 8) backward_key(attention_args
         int n = min(CHUNK, t.lq - i0);
         dot_rows<T>(a, k, a.q, t.q0 + i0, head, n, score);
         dot_rows<T>(a, v, a.dout, t.q0 + i0, head, n, dp);
-        dot_pairs<T>(a, a.out, a.dout, t.q0 + i0, head, n, delta);
         __syncthreads();
         float pm = 0.0f, ds = 0.0f;
         if (me < n)
-            pair_gradient(a, t, i0 + me, j, score[me], dp[me], delta[me], &pm, &ds);
+            pair_gradient(a, t, i0 + me, j, score[me], dp[me],
+                          a.delta[(t.q0 + i0 + me) * a.heads + head], &pm, &ds);
         score[me] = ds, dp[me] = pm; /* this thread's own */
         __syncthreads();
         add_rows<T>(a, dk, a.q, t.q0 + i0, head, n, score, 1.0f);

@@ -85,16 +85,19 @@ typedef struct shape {
 
 enum { MOST_SEQ = 8, KEY_GAP = 2 }; /* rows of no sequence between the keys */
 
-static void check_backward(t5_device *dev, const shape *s, problem *p, t5_mat out, t5_mat lse) {
+/* unit: what the gaps between rows are multiples of; with 8, a backend may take code for rows of
+ * whole 16 bytes. */
+static void check_backward(t5_device *dev, const shape *s, int64_t unit, problem *p, t5_mat out,
+                           t5_mat lse) {
     const t5_device_ops *ops = dev->ops;
     int64_t inner = s->heads * s->d_kv;
     double tolerance = s->type == T5_F32 ? 1e-5 : 5e-3;
-    t5_mat dout = matrix(dev, s->type, p->a.n_q, inner, inner + 3, 1.0, 9, &p->weight);
+    t5_mat dout = matrix(dev, s->type, p->a.n_q, inner, inner + 3 * unit, 1.0, 9, &p->weight);
     t5_mat d[2][3], dbias[2];
     for (int r = 0; r < 2; r++) {
-        d[r][0] = matrix(dev, s->type, p->a.n_q, inner, inner + 1, 0.0, 10, NULL);
-        d[r][1] = matrix(dev, s->type, p->k_rows, inner, inner + 2, 0.0, 11, NULL);
-        d[r][2] = matrix(dev, s->type, p->k_rows, inner, inner + 2, 0.0, 12, NULL);
+        d[r][0] = matrix(dev, s->type, p->a.n_q, inner, inner + unit, 0.0, 10, NULL);
+        d[r][1] = matrix(dev, s->type, p->k_rows, inner, inner + 2 * unit, 0.0, 11, NULL);
+        d[r][2] = matrix(dev, s->type, p->k_rows, inner, inner + 2 * unit, 0.0, 12, NULL);
         dbias[r] = matrix(dev, T5_F32, p->a.buckets, s->heads, s->heads, 0.0, 13, NULL);
         ops->attention_backward(dev, &p->a, out, lse.p, dout, d[r][0], d[r][1], d[r][2],
                                 s->bias ? dbias[r].p : NULL);
@@ -123,7 +126,7 @@ static void check_backward(t5_device *dev, const shape *s, problem *p, t5_mat ou
     free(p->weight);
 }
 
-static void check(t5_device *dev, const shape *s) {
+static void check(t5_device *dev, const shape *s, int64_t unit) {
     const t5_device_ops *ops = dev->ops;
     int q_start[MOST_SEQ + 1] = {0}, k_start[MOST_SEQ] = {0}, k_rows = 0;
     int64_t inner = s->heads * s->d_kv;
@@ -149,17 +152,17 @@ static void check(t5_device *dev, const shape *s) {
     p.a.d_q_start = device_copy(dev, q_start, sizeof q_start);
     p.a.d_k_start = device_copy(dev, k_start, sizeof k_start);
     p.a.d_k_len = device_copy(dev, s->k_len, (size_t)s->n_seq * sizeof(int));
-    p.a.q = matrix(dev, s->type, p.a.n_q, inner, inner + 1, 1.0, 1, &p.q);
+    p.a.q = matrix(dev, s->type, p.a.n_q, inner, inner + unit, 1.0, 1, &p.q);
     p.a.k = matrix(dev, s->type, k_rows, inner, 2 * inner, 1.0, 2, &p.k);
-    p.a.v = matrix(dev, s->type, k_rows, inner, inner + 5, 1.0, 3, &p.v);
+    p.a.v = matrix(dev, s->type, k_rows, inner, inner + 5 * unit, 1.0, 3, &p.v);
     t5_mat table = matrix(dev, T5_F32, 32, s->heads, s->heads, 2.0, 4, &p.table);
     double *table_values = p.table;
     p.a.d_bias_table = s->bias ? table.p : NULL;
     if (!s->bias)
         p.table = NULL;
     p.a.drop = dropout(dev, s->p, 21, p.a.n_q, &p.tok);
-    t5_mat out = matrix(dev, s->type, p.a.n_q, inner, inner + 2, 0.0, 6, NULL);
-    t5_mat again = matrix(dev, s->type, p.a.n_q, inner, inner + 2, 0.0, 6, NULL);
+    t5_mat out = matrix(dev, s->type, p.a.n_q, inner, inner + 2 * unit, 0.0, 6, NULL);
+    t5_mat again = matrix(dev, s->type, p.a.n_q, inner, inner + 2 * unit, 0.0, 6, NULL);
     t5_mat lse = matrix(dev, T5_F32, p.a.n_q, s->heads, s->heads, 0.0, 7, NULL);
     ops->attention_forward(dev, &p.a, out, lse.p);
     ops->attention_forward(dev, &p.a, again, lse.p);
@@ -172,7 +175,7 @@ static void check(t5_device *dev, const shape *s) {
     ops->attention_forward(dev, &p.a, again, NULL); /* generation may take another way */
     assert_matrix(dev, "out without lse", want, again);
     if (s->most)
-        check_backward(dev, s, &p, out, lse);
+        check_backward(dev, s, unit, &p, out, lse);
     const void *memory[] = {p.a.d_q_start, p.a.d_k_start, p.a.d_k_len, p.a.q.p, p.a.k.p,
                             p.a.v.p,       table.p,       out.p,       again.p, lse.p};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
@@ -198,7 +201,23 @@ static void test_small(t5_device *dev) {
         {6, targets, mix, 2, 64, 0, false, false, false, false, 0, T5_BF16, 40},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        check(dev, &shapes[i]);
+        check(dev, &shapes[i], 1);
+}
+
+/* What tensor cores can do: bfloat16, aligned, widths of whole 16. */
+static void test_aligned(t5_device *dev) {
+    static const shape shapes[] = {
+        {1, short_one, short_one, 1, 16, 0, false, true, false, true, 0, T5_BF16, 45},
+        {6, mix, mix, 2, 64, 0, false, true, false, true, 0, T5_BF16, 40},
+        {6, mix, mix, 2, 16, 0, false, true, false, true, 0.5f, T5_BF16, 40},
+        {6, mix, mix, 2, 32, 0, true, true, true, true, 0.1f, T5_BF16, 40},
+        {6, mix, mix, 1, 128, 0, true, true, true, true, 0.1f, T5_BF16, 40},
+        {6, targets, mix, 2, 64, 0, false, false, false, false, 0.1f, T5_BF16, 40},
+        {1, targets, targets, 2, 64, 0, true, true, true, true, 0.1f, T5_BF16, 40},
+        {6, mix, mix, 2, 64, 0, true, true, true, true, 0.1f, T5_F32, 40},
+    };
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        check(dev, &shapes[i], 8);
 }
 
 static void test_long(t5_device *dev) {
@@ -208,9 +227,9 @@ static void test_long(t5_device *dev) {
                                  true, true,     true,     0, T5_F32, 0};
     static const shape wide = {1,    short_one, short_one, 1, 600,    0, false,
                                true, false,     true,      0, T5_F32, 60};
-    check(dev, &both);
-    check(dev, &causal);
-    check(dev, &wide);
+    check(dev, &both, 1);
+    check(dev, &causal, 1);
+    check(dev, &wide, 1);
 }
 
 /* Decoding: one query a sequence at position 16 of what it has cached, and cross-attention. */
@@ -222,13 +241,14 @@ static void test_decoding(t5_device *dev) {
                                 false, false,   false, 0, T5_F32, 0};
     static const shape narrow = {6,     singles, mix,   3, 7,       0, false,
                                  false, false,   false, 0, T5_BF16, 0};
-    check(dev, &self);
-    check(dev, &cross);
-    check(dev, &narrow);
+    check(dev, &self, 1);
+    check(dev, &cross, 1);
+    check(dev, &narrow, 1);
 }
 
 int main(void) {
     static const conformance_test tests[] = {{"attention, short sequences", test_small},
+                                             {"attention, aligned rows", test_aligned},
                                              {"attention, 513 tokens", test_long},
                                              {"attention, decoding", test_decoding}};
     return conformance_main(tests, (int)(sizeof tests / sizeof *tests));
