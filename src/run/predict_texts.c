@@ -72,18 +72,21 @@ static t5_status check_line(const t5_texts *t, t5_str line, bool too_long, t5_er
                 : T5_OK;
 }
 
-/* Room for one id more than the model takes shows whether the text has to be cut. */
+/* Room for one id more than the model takes shows whether the text has to be cut: then what the
+ * tokeniser would do with less room is done here, for a long text takes its time. */
 static t5_status encode(t5_texts *t, t5_str line, t5_text *text, t5_error *err) {
     const t5_saved *s = t->saved;
     int n = 0;
     t5_status status = t5_tokenizer_encode_with(s->tokenizer, s->n_labels, line, s->max_input + 1,
                                                 t->ids, &n, err);
-    text->cut = status == T5_OK && n > s->max_input;
-    if (text->cut)
-        status = t5_tokenizer_encode_with(s->tokenizer, s->n_labels, line, s->max_input, t->ids, &n,
-                                          err);
     if (status != T5_OK)
         return t5_error_prefix(err, "%s:%lld", t->name, (long long)t->lines.number);
+    text->cut = n > s->max_input;
+    if (text->cut) {
+        n = s->max_input - 1;
+        if (n == 0 || t->ids[n - 1] != t5_tokenizer_eos(s->tokenizer))
+            t->ids[n++] = t5_tokenizer_eos(s->tokenizer);
+    }
     text->place = t->batch.n_seq;
     return t5_batch_append(&t->batch, t->ids, n, NULL, 0, s->shape.start_id,
                            (uint32_t)(t->lines.number - 1), err);
