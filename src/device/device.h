@@ -184,6 +184,7 @@ typedef struct t5_device_ops {
 
 struct t5_device {
     const t5_device_ops *ops;
+    bool host_memory;       /* what alloc gives is host memory, too; whoever touches it syncs */
     bool has_bf16;          /* bfloat16 products in hardware */
     char info[128];         /* "CPU, oneDNN 2.6.3, avx512_core_bf16, 2 threads" */
     size_t allocated, peak; /* bytes of alloc */

@@ -86,6 +86,7 @@ t5_status t5_device_open_cpu(int threads, t5_device **dev, t5_error *err) {
     cpu->base.ops = &cpu_ops;
     cpu->threads = threads;
     cpu->kernels = choose_kernels();
+    cpu->base.host_memory = true;
     cpu->base.has_bf16 = dnnl_has_bf16();
     const dnnl_version_t *v = dnnl_version();
     snprintf(cpu->base.info, sizeof cpu->base.info, "CPU, oneDNN %d.%d.%d, %s%s, %d thread%s",

@@ -112,13 +112,21 @@ t5_status t5_model_read(t5_model *m, t5_arena which, int64_t offset, int64_t n, 
                                 err);
 }
 
+float *t5_model_in_place(t5_model *m, t5_arena which, int64_t offset, t5_error *err) {
+    assert(m->d_arena[which] && offset >= 0 && offset <= m->layout.n);
+    if (!m->dev->host_memory || m->dev->ops->sync(m->dev, err) != T5_OK)
+        return NULL;
+    return m->d_arena[which] + offset;
+}
+
 /* Waits, so that a failure shows here and not in the next pass. */
 t5_status t5_model_write(t5_model *m, t5_arena which, int64_t offset, int64_t n, const float *src,
                          t5_error *err) {
     assert(m->d_arena[which] && offset >= 0 && n >= 0 && offset + n <= m->layout.n);
     const t5_device_ops *ops = m->dev->ops;
     float *d_dst = m->d_arena[which] + offset;
-    ops->to_device(m->dev, d_dst, src, (size_t)n * sizeof *src);
+    if (src != d_dst) /* t5_model_in_place */
+        ops->to_device(m->dev, d_dst, src, (size_t)n * sizeof *src);
     if (m->bf16 && which == T5_ARENA_WEIGHT)
         ops->cast(m->dev, d_dst, (uint16_t *)m->d_copy + offset, n);
     return ops->sync(m->dev, err);

@@ -77,6 +77,10 @@ t5_status t5_model_read(t5_model *model, t5_arena which, int64_t offset, int64_t
 t5_status t5_model_write(t5_model *model, t5_arena which, int64_t offset, int64_t n,
                          const float *src, t5_error *err);
 
+/* Where t5_model_write may find elements from `offset` on without a copy: a source filled in place.
+ * Waits. NULL: the device's memory is not the host's. */
+float *t5_model_in_place(t5_model *model, t5_arena which, int64_t offset, t5_error *err);
+
 /* T5's initialisation (Transformers' _init_weights, factor 1): a function of (seed, parameter)
  * only. */
 t5_status t5_model_init_random(t5_model *model, uint64_t seed, t5_error *err);

@@ -31,14 +31,16 @@ static t5_status pass_on(t5_worker *w, t5_model *model, const t5_param *p, int64
                          t5_error *err) {
     for (int64_t first = 0; first < n; first += T5_WEIGHTS_PIECE) {
         int64_t part = n - first < T5_WEIGHTS_PIECE ? n - first : T5_WEIGHTS_PIECE;
+        float *to = t5_model_in_place(model, T5_ARENA_WEIGHT, p->offset + first, err);
         t5_error comm = {0};
+        to = to ? to : piece;
         if (w->leader && err->status == T5_OK)
-            fetch(w, p, first, part, piece, err);
+            fetch(w, p, first, part, to, err);
         if (t5_comm_size(w->group) > 1 &&
-            t5_comm_bcast(w->group, 0, piece, (size_t)part * sizeof *piece, &comm) != T5_OK)
+            t5_comm_bcast(w->group, 0, to, (size_t)part * sizeof *to, &comm) != T5_OK)
             return t5_fail(err, comm.status, "%s", comm.text);
         if (err->status == T5_OK)
-            t5_model_write(model, T5_ARENA_WEIGHT, p->offset + first, part, piece, err);
+            t5_model_write(model, T5_ARENA_WEIGHT, p->offset + first, part, to, err);
     }
     return T5_OK;
 }

@@ -85,8 +85,10 @@ t5_status t5_saved_load(t5_saved *s, t5_model *model, t5_error *err) {
         int64_t count = p->rows * p->cols;
         for (int64_t first = 0; first < count && err->status == T5_OK; first += PIECE) {
             int64_t n = count - first < PIECE ? count - first : PIECE;
-            if (t5_saved_read(s, p->name, first, n, piece, err) == T5_OK)
-                t5_model_write(model, T5_ARENA_WEIGHT, p->offset + first, n, piece, err);
+            float *to = t5_model_in_place(model, T5_ARENA_WEIGHT, p->offset + first, err);
+            to = to ? to : piece;
+            if (err->status == T5_OK && t5_saved_read(s, p->name, first, n, to, err) == T5_OK)
+                t5_model_write(model, T5_ARENA_WEIGHT, p->offset + first, n, to, err);
         }
     }
     free(piece);
