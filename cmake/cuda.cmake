@@ -2,7 +2,7 @@
 #
 # t5_cuda_headers   where cuda_runtime_api.h, cublasLt.h and nccl.h are; also what the emulation of the tests
 #                   (tests/cuda_on_cpu) compiles against, so it is there without a CUDA compiler, too
-# t5_cuda           the backend: kernels by nvcc, host layer by the C compiler. Only where T5_WITH_CUDA.
+# T5_WITH_CUDA      whether the backend is built; cuda_backend.cmake makes the library t5_cuda of it, or of its absence
 #
 # The runtime is linked statically, and neither it nor anything here links libcuda: a program with CUDA starts
 # on a machine without a driver, and cudaGetDeviceCount says there what is missing.
@@ -15,7 +15,7 @@ endif()
 
 # The backend's sources are no part of their folders' libraries: they are compiled here by the real compilers,
 # and in tests/cuda_on_cpu a second time.
-set(T5_CUDA_SOURCE "/(device_cuda|cuda_[a-z0-9_]+|nccl[a-z0-9_]*)[.]c$")
+set(T5_CUDA_SOURCE "/(device_cuda|cuda_[a-z0-9_]+|no_cuda|nccl[a-z0-9_]*)[.]c$")
 
 # The toolkit: where nvcc is, its usual place, Debian's and Ubuntu's (/usr), and pip's (nvidia/cu13 and so on).
 find_program(T5_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH ENV CUDACXX PATHS /usr/local/cuda PATH_SUFFIXES bin)

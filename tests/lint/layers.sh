@@ -5,7 +5,7 @@
 set -eu
 cd "${1:?usage: layers.sh ROOT}"
 
-sources=$(find src mpi io -type f \( -name '*.c' -o -name '*.h' -o -name '*.cpp' \) | LC_ALL=C sort)
+sources=$(find src mpi io -type f \( -name '*.c' -o -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh' \) | LC_ALL=C sort)
 if [ -z "$sources" ]; then
     echo "no sources under $1"
     exit 1
@@ -17,9 +17,10 @@ BEGIN {
     # folder -> the folders of the project that it may include
     may["base"] = "base"
     may["data"] = "data base"
-    may["device"] = "device base"
+    may["cuda"] = "cuda"
+    may["device"] = "device cuda base"
     may["model"] = "model device base"
-    may["mpi"] = "mpi base"
+    may["mpi"] = "mpi cuda base"
     may["io"] = "io base"
     may["run"] = "run model data device mpi io base"
     may["main"] = may["run"]
@@ -31,6 +32,9 @@ BEGIN {
     lib["dnnl"] = "^src/device/"
     lib["oneapi/dnnl/"] = "^src/device/"
     lib["libconfig.h"] = "^src/base/"
+    lib["cuda"] = "^src/(cuda|device)/|^mpi/nccl"
+    lib["cublas"] = "^src/(cuda|device)/"
+    lib["nccl.h"] = "^(src/cuda|mpi)/nccl[.]c$"
     lib["zip.h"] = "^io/archive[.]c$"
     lib["jansson.h"] = "^(io/|src/run/score[.]c$)"
     # what only main.c may do; printing to a FILE * that was passed in is fine

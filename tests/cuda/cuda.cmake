@@ -1,0 +1,16 @@
+# The real compilers and libraries. The build has compiled every kernel with nvcc for every GPU, warnings being errors;
+# here are what the assembler said, and whether NVIDIA's libraries have what is called. Without nvcc these are skipped.
+add_test(NAME cuda.spills_selftest COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/spills_selftest.sh)
+t5_test_properties(cuda.spills_selftest cuda)
+if(NOT T5_WITH_CUDA)
+  add_test(NAME cuda.nvcc COMMAND sh -c "echo 'skipped: built without CUDA'; exit 77")
+  t5_test_properties(cuda.nvcc cuda)
+  return()
+endif()
+set(hot kernels_loss kernels_norm_forward kernels_norm_backward kernels_optimizer)
+add_test(NAME cuda.spills COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/spills.sh
+         ${PROJECT_BINARY_DIR}/CMakeFiles/t5_cuda_kernels.dir ${hot})
+t5_test_properties(cuda.spills cuda)
+t5_test_program(cuda_test_libraries ${CMAKE_CURRENT_LIST_DIR}/test_libraries.c t5_cuda)
+add_test(NAME cuda.libraries COMMAND cuda_test_libraries)
+t5_test_properties(cuda.libraries cuda)
