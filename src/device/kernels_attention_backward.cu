@@ -159,7 +159,7 @@ static __device__ void finish_queries(const attention_args &a, const task &t) {
 }
 
 template <int TQ, int TK, int D>
-static __global__ void __launch_bounds__(backward_tiles<TQ, TK, D>::threads)
+static __global__ void __launch_bounds__(backward_tiles<TQ, TK, D>::threads, D > 32 ? 1 : 2)
     backward(attention_args a) {
     typedef backward_tiles<TQ, TK, D> tiles;
     extern __shared__ float4 smem[];

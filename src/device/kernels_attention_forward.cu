@@ -37,7 +37,7 @@ template <int STEP> static __device__ __forceinline__ float row_sum(float v) {
 }
 
 template <int TQ, int TK, int D>
-static __global__ void __launch_bounds__(forward_tiles<TQ, TK, D>::threads)
+static __global__ void __launch_bounds__(forward_tiles<TQ, TK, D>::threads, 1)
     forward(attention_args a) {
     extern __shared__ float4 smem[];
     const int STEP = forward_tiles<TQ, TK, D>::step, COLS = D / STEP;

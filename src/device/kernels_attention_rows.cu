@@ -101,7 +101,7 @@ static __device__ float block_max(float v, float *room) {
     return v;
 }
 
-template <class T> static __global__ void __launch_bounds__(THREADS) forward(attention_args a) {
+template <class T> static __global__ void __launch_bounds__(THREADS, 8) forward(attention_args a) {
     extern __shared__ float4 smem[]; /* the query; sums */
     __shared__ float score[CHUNK], room[2][WARP];
     int i = (int)blockIdx.x % a.max_q, head = (int)blockIdx.y, me = (int)threadIdx.x, side = 0;
