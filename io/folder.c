@@ -1,10 +1,9 @@
 #include "io/folder.h"
+#include "io/replace.h"
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,25 +30,16 @@ t5_status t5_folder_check_new(const char *path, t5_error *err) {
     return err->status;
 }
 
-/* Best effort: some file systems cannot fsync a folder. */
-static void sync_folder_above(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *above = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int fd = above ? open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        fsync(fd);
-        close(fd);
-    }
-    free(above);
-}
-
 t5_status t5_folder_put_in_place(const char *temporary, const char *path, t5_error *err) {
     if (rename(temporary, path) != 0) {
         bool occupied = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR;
         return t5_fail(err, occupied ? T5_ERR_INPUT : T5_ERR_IO,
                        "%s: a new or an empty folder was expected: %s", path, strerror(errno));
     }
-    sync_folder_above(path);
+    if (t5_file_sync_folder(path) != 0)
+        return t5_fail(err, T5_ERR_IO,
+                       "%s: is written, but may be lost in a crash, its folder's fsync: %s", path,
+                       strerror(errno));
     return T5_OK;
 }
 

@@ -31,7 +31,8 @@ static char *temporary_name(const char *path) {
     return name;
 }
 
-static int write_all(int fd, const char *data, size_t bytes) {
+int t5_file_write(int fd, const void *all, size_t bytes) {
+    const char *data = all;
     while (bytes > 0) {
         ssize_t n = write(fd, data, bytes);
         if (n < 0 && errno == EINTR)
@@ -100,7 +101,7 @@ t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_e
     t5_status status = t5_file_begin(path, &temporary, &fd, err);
     if (status != T5_OK)
         return status;
-    if (write_all(fd, data, bytes)) {
+    if (t5_file_write(fd, data, bytes)) {
         status = fail_errno(err, path, "cannot be written");
         close(fd);
         unlink(temporary);
@@ -109,6 +110,15 @@ t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_e
     }
     free(temporary);
     return status;
+}
+
+int t5_file_sync_folder(const char *path) {
+    char *folder = folder_of(path);
+    int rc = folder ? sync_folder(folder) : -1;
+    int cause = folder ? errno : ENOMEM;
+    free(folder);
+    errno = cause;
+    return rc;
 }
 
 t5_status t5_file_check_folder(const char *path, t5_error *err) {

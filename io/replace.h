@@ -13,11 +13,16 @@ t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_e
 /* For a file that is not written in one piece: creates .NAME.tmp.PID beside `path`, open for
  * reading and writing. *temporary is malloc'd; on failure NULL, and *fd is -1. */
 t5_status t5_file_begin(const char *path, char **temporary, int *fd, t5_error *err);
+/* write(2) until everything is written. 0, or -1 with errno. */
+int t5_file_write(int fd, const void *data, size_t bytes);
 /* fsyncs fd, closes it in any case, and goes on as t5_file_replace does. */
 t5_status t5_file_finish(const char *path, const char *temporary, int fd, t5_error *err);
 
 /* T5_ERR_IO if the folder of `path` does not exist or cannot be written to: lets a long run fail
  * before its work rather than after it. */
 t5_status t5_file_check_folder(const char *path, t5_error *err);
+
+/* fsyncs the folder of `path`, as far as the file system can. 0, or -1 with errno. */
+int t5_file_sync_folder(const char *path);
 
 #endif
