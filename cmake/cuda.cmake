@@ -15,7 +15,7 @@ endif()
 
 # The backend's sources are no part of their folders' libraries: they are compiled here by the real compilers,
 # and in tests/cuda_on_cpu a second time.
-set(T5_CUDA_SOURCE "/(device_cuda|cuda_[a-z0-9_]+|no_cuda|nccl[a-z0-9_]*)[.]c$")
+set(T5_CUDA_SOURCE "/(device_cuda|cuda_[a-z0-9_]+|no_cuda|nccl|no_nccl|reducer)[.]c$")
 
 # The toolkit: where nvcc is, its usual place, Debian's and Ubuntu's (/usr), and pip's (nvidia/cu13 and so on).
 find_program(T5_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH ENV CUDACXX PATHS /usr/local/cuda PATH_SUFFIXES bin)

@@ -10,7 +10,12 @@
 #include <stdint.h>
 
 typedef enum { T5_LOSS_CROSS_ENTROPY, T5_LOSS_FOCAL } t5_loss_kind;
-typedef enum { T5_PRECISION_FP32, T5_PRECISION_BF16 } t5_precision;
+typedef enum {
+    T5_PRECISION_AUTO,
+    T5_PRECISION_FP32,
+    T5_PRECISION_TF32,
+    T5_PRECISION_BF16
+} t5_precision;
 typedef enum { T5_DECODE_GREEDY, T5_DECODE_BEAM, T5_DECODE_SAMPLE } t5_decode_kind;
 typedef enum { T5_ACT_RELU, T5_ACT_GATED_GELU } t5_act_kind;
 typedef enum { T5_LABEL_INIT_RANDOM, T5_LABEL_INIT_MEAN, T5_LABEL_INIT_DESCRIBE } t5_label_init;
@@ -115,6 +120,8 @@ typedef struct t5_config {
     t5_plan_node *nodes;
     int ranks_per_trial, threads; /* threads 0: the node's cores over its ranks */
     t5_speculate speculative;
+    bool share_gpu;       /* several ranks may use one GPU */
+    double timeout_s;     /* that a rank waits for its group's gradients on GPUs; 0: for ever */
     char *baseline_trial; /* NULL: figures or none */
     double baseline[T5_N_FIGURES];
     char *decide_by; /* baseline.metric: the figure that decides "improved" */

@@ -3,6 +3,7 @@
  *
  * Finding the algorithm of a product costs tens of microseconds, so plans are kept in a table by
  * shape; a plan whose place another one wants is replaced. */
+#include "cuda/libraries.h"
 #include "device/cuda.h"
 #include <assert.h>
 #include <cublasLt.h>
@@ -55,7 +56,10 @@ t5_status t5_cuda_matmul_create(t5_cuda_matmul **matmul, bool tf32, t5_error *er
     cublasStatus_t created = cublasLtCreate(&mm->handle);
     if (created != CUBLAS_STATUS_SUCCESS) {
         free(mm);
-        return t5_fail(err, T5_ERR_DEVICE, "cuBLASLt cannot start (status %d)", (int)created);
+        const char *missing = t5_cublaslt_missing();
+        return missing
+                   ? t5_fail(err, T5_ERR_DEVICE, "%s", missing)
+                   : t5_fail(err, T5_ERR_DEVICE, "cuBLASLt cannot start (status %d)", (int)created);
     }
     if (cudaMalloc(&mm->d_workspace, workspace_bytes) != cudaSuccess) {
         (void)cudaGetLastError();

@@ -186,6 +186,8 @@ struct t5_device {
     const t5_device_ops *ops;
     bool host_memory;       /* what alloc gives is host memory, too; whoever touches it syncs */
     bool has_bf16;          /* bfloat16 products in hardware */
+    void *stream;           /* a GPU's queue (cudaStream_t), for NCCL; NULL: none */
+    char id[16];            /* which of its host's GPUs it is (PCI address); "": the CPU */
     char info[128];         /* "CPU, oneDNN 2.6.3, avx512_core_bf16, 2 threads" */
     size_t allocated, peak; /* bytes of alloc */
 };
@@ -197,6 +199,8 @@ t5_status t5_device_open_cpu(int threads, t5_device **dev, t5_error *err);
  * of that number, compute capability 7.5, or a build with CUDA. The device belongs to the calling
  * thread. */
 t5_status t5_device_open_cuda(int gpu, bool tf32, t5_device **dev, t5_error *err);
+/* GPUs that this process sees; 0 also where the driver or CUDA itself is missing. */
+int t5_device_count_cuda(void);
 static inline void t5_device_close(t5_device *dev) {
     if (dev)
         dev->ops->destroy(dev);

@@ -53,6 +53,15 @@ static const t5_device_ops cuda_ops = {
     .topk = t5_cuda_topk,
 };
 
+int t5_device_count_cuda(void) {
+    int count = 0;
+    if (cudaGetDeviceCount(&count) != cudaSuccess) {
+        (void)cudaGetLastError();
+        return 0;
+    }
+    return count;
+}
+
 /* Whether GPU number `gpu` is there, and what is missing if not. */
 static t5_status check_gpu(int gpu, t5_error *err) {
     int count = 0;
@@ -89,6 +98,9 @@ static t5_status choose_gpu(t5_cuda *cuda, t5_error *err) {
                        "GPU %d (%s) has compute capability %d.%d, the least is %d.%d", cuda->gpu,
                        p.name, p.major, p.minor, LEAST_CAPABILITY / 10, LEAST_CAPABILITY % 10);
     cuda->base.has_bf16 = p.major >= 8;
+    snprintf(cuda->base.id, sizeof cuda->base.id, "%04x:%02x:%02x",
+             (unsigned)p.pciDomainID & 0xffff, (unsigned)p.pciBusID & 0xff,
+             (unsigned)p.pciDeviceID & 0xff);
     snprintf(cuda->base.info, sizeof cuda->base.info,
              "%.60s, sm_%d%d, %d SMs, %.1f GiB, CUDA %d.%d", p.name, p.major, p.minor,
              p.multiProcessorCount, (double)p.totalGlobalMem / (1024.0 * 1024.0 * 1024.0),
@@ -103,6 +115,7 @@ static t5_status start(t5_cuda *cuda, bool tf32, t5_error *err) {
     if (!t5_cuda_check(cuda, cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking),
                        "creating a stream"))
         return t5_fail(err, cuda->error.status, "%s", cuda->error.text);
+    cuda->base.stream = cuda->stream;
     status = t5_cuda_stage_create(cuda, err);
     return status == T5_OK ? t5_cuda_matmul_create(&cuda->matmul, tf32, err) : status;
 }

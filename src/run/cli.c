@@ -37,16 +37,6 @@ static const char *option(int argc, char **argv, int *i, const char *name, t5_er
     return argv[++*i];
 }
 
-static t5_status take_device(const char *kind, t5_error *err) {
-    if (strcmp(kind, "auto") == 0 || strcmp(kind, "cpu") == 0)
-        return T5_OK;
-    if (strcmp(kind, "cuda") == 0)
-        return t5_fail(err, T5_ERR_INPUT,
-                       "--device cuda: this build has no CUDA backend; "
-                       "use --device cpu");
-    return t5_fail(err, T5_ERR_INPUT, "--device %s: auto or cpu was expected", kind);
-}
-
 static t5_status take_predict_option(int argc, char **argv, int *i, t5_predict_options *o,
                                      t5_error *err) {
     const char *arg = argv[*i], *value, *name;
@@ -60,7 +50,7 @@ static t5_status take_predict_option(int argc, char **argv, int *i, t5_predict_o
             return bad_usage(err, "--model", "a model was expected, found nothing");
         o->model = value;
     } else if ((value = option(argc, argv, i, "--device", err))) {
-        return take_device(value, err);
+        return t5_use_parse(value, &o->device, err);
     } else {
         for (int k = 0; (name = t5_predict_option_name(k)) && err->status == T5_OK; k++)
             if ((value = option(argc, argv, i, name, err)))
@@ -88,7 +78,7 @@ static t5_status take_option(int argc, char **argv, int *i, t5_cli *cli, const c
             return bad_usage(err, "--output", "a folder was expected, found nothing");
         cli->command.output = value;
     } else if (configured && (value = option(argc, argv, i, "--device", err))) {
-        return take_device(value, err);
+        return t5_use_parse(value, &cli->command.device, err);
     } else if (cli->verb == T5_CLI_SCORE && (value = option(argc, argv, i, "--top5", err))) {
         cli->top5 = value;
     } else if (err->status == T5_OK) {

@@ -3,12 +3,12 @@
 
 static const char run[] =
     "usage: [mpirun -np N] t5mpi [run] CONFIG [--output DIR] [--set PATH=VALUE]... "
-    "[--device auto|cpu]\n"
+    "[--device auto|cpu|cuda]\n"
     "\n"
     "Trains every trial of the sweep or plan in CONFIG and writes DIR/results.h5.\n"
     "  --output DIR      instead of output.dir; must not hold results yet\n"
     "  --set PATH=VALUE  overrides a key of CONFIG, e.g. --set train.epochs=3\n"
-    "  --device KIND     this build trains on the CPU\n"
+    "  --device KIND     auto: a GPU for each rank where there are some, else the CPU; cpu; cuda\n"
     "docs/config.md lists every key.\n";
 
 static const char plan[] =
@@ -46,7 +46,7 @@ static const char predict[] =
     "  --jsonl         JSON objects instead: input, output, score, settings\n"
     "  --batch-size N  texts answered together at most (32)\n"
     "  --threads N     0: as many as there are cores that it may use\n"
-    "  --device KIND   auto or cpu\n"
+    "  --device KIND   auto: a GPU where there is one; cpu; cuda\n"
     "docs/predict.md says more.\n";
 
 static const char export[] =

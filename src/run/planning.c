@@ -23,7 +23,7 @@ static void largest_batch(const t5_prepared *p, int64_t *n_enc, int64_t *n_dec, 
     }
 }
 
-static void print_memory(const t5_prepared *p, FILE *out) {
+static void print_memory(const t5_prepared *p, bool bf16, FILE *out) {
     int64_t n_enc, n_dec;
     int n_seq;
     char arenas[32], rest[32], disk[32];
@@ -32,8 +32,7 @@ static void print_memory(const t5_prepared *p, FILE *out) {
     shape.vocab = t5_settings_vocab(&p->settings, p->source.tokenizer,
                                     t5_labels_size(t5_dataset_labels(p->source.set)));
     int64_t params = t5_shape_params(&shape);
-    t5_memory_need need = t5_model_memory(&shape, p->config->train.precision == T5_PRECISION_BF16,
-                                          true, n_enc, n_dec, n_seq);
+    t5_memory_need need = t5_model_memory(&shape, bf16, true, n_enc, n_dec, n_seq);
     human_bytes(arenas, sizeof arenas, (double)need.arenas);
     human_bytes(rest, sizeof rest, (double)(need.activations + need.work));
     human_bytes(disk, sizeof disk, (double)params * sizeof(float) * p->plan.n);
@@ -108,18 +107,27 @@ static void print_trial(const t5_prepared *p, int t, FILE *out) {
                 trial->otherwise >= 0 ? p->plan.trials[trial->otherwise].name : "the end");
 }
 
+static const char *precision_name(t5_precision wished, bool bf16) {
+    return bf16 ? "bf16" : wished == T5_PRECISION_TF32 ? "tf32" : "fp32";
+}
+
 t5_status t5_sweep_plan(t5_comm *world, const t5_command *command, FILE *out, t5_error *err) {
     t5_prepared p = {0};
     t5_device *device = NULL;
+    t5_device_wish wish = {0};
+    bool bf16 = false;
     if (t5_comm_rank(world) == 0 &&
-        t5_prepare(command, t5_comm_size(world), false, &p, err) == T5_OK &&
-        t5_device_open_cpu(t5_threads_of(world, p.config->threads), &device, err) == T5_OK) {
+        t5_prepare(command, t5_comm_size(world), false, &p, err) == T5_OK)
+        wish = p.settings.device;
+    if (t5_comm_agree(world, err) == T5_OK &&
+        t5_comm_bcast(world, 0, &wish, sizeof wish, err) == T5_OK &&
+        t5_devices_open(world, &wish, &device, &bf16, err) == T5_OK && t5_comm_rank(world) == 0) {
         t5_prepared_greet(&p, t5_comm_size(world), device->info, out);
         print_lengths(&p, err, out);
-        print_memory(&p, out);
+        print_memory(&p, bf16, out);
         fprintf(out, "training at most %d epochs of batches of %d rows, %s\n\n",
                 p.config->train.epochs, p.config->train.batch_size,
-                p.config->train.precision == T5_PRECISION_BF16 ? "bf16" : "fp32");
+                precision_name(p.config->train.precision, bf16));
         for (int t = 0; t < p.plan.n; t++)
             print_trial(&p, t, out);
     }

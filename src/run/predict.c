@@ -4,7 +4,6 @@
 #include "run/input.h"
 #include "run/predict_texts.h"
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +20,6 @@ typedef struct answerer {
     FILE *out;
 } answerer;
 
-/* The cores that this process may use. */
-static int cores(void) {
-    cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    return n > 0 ? n : 1;
-}
-
 static t5_status start(answerer *a, const t5_predict_options *o, const t5_decode_spec *decode,
                        t5_saved *saved, FILE *out, t5_error *err) {
     const size_t batch = (size_t)o->batch_size;
@@ -41,7 +33,11 @@ static t5_status start(answerer *a, const t5_predict_options *o, const t5_decode
     }
     if (!a->ids || !a->length || (o->jsonl && (!a->score || !a->settings_text)))
         return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d answers", o->batch_size);
-    if (t5_device_open_cpu(o->threads > 0 ? o->threads : cores(), &a->device, err) == T5_OK &&
+    /* float32, so that answers do not depend on the device more than they must */
+    const t5_device_wish wish = {
+        .use = o->device, .precision = T5_PRECISION_FP32, .threads = o->threads};
+    bool bf16;
+    if (t5_device_open_alone(&wish, &a->device, &bf16, err) == T5_OK &&
         t5_model_create(a->device, &saved->shape, false, false, &a->model, err) == T5_OK)
         t5_saved_load(saved, a->model, err);
     return err->status;

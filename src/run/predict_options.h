@@ -1,7 +1,7 @@
 /* What `t5mpi predict` is asked for, and how it changes the way a model answers. */
 #ifndef T5_RUN_PREDICT_OPTIONS_H
 #define T5_RUN_PREDICT_OPTIONS_H
-#include "base/config.h"
+#include "run/devices.h"
 
 /* Without an option its field is as in t5_predict_defaults. */
 typedef struct t5_predict_options {
@@ -16,6 +16,7 @@ typedef struct t5_predict_options {
     int max_length;            /* 0: as the model's */
     int batch_size;            /* texts answered together at most */
     int threads;               /* 0: the cores that the process may use */
+    t5_use device;
     bool jsonl;
 } t5_predict_options;
 

@@ -1,9 +1,7 @@
 #include "run/prepare.h"
 #include "run/results.h"
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepared *p,
                      t5_error *err) {
@@ -24,6 +22,7 @@ t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepa
     if (t5_source_open(p->config, &p->plan, &p->source, err) == T5_OK)
         t5_settings_fill(p->config, p->source.tokenizer, p->source.pretrained, p->plan.n,
                          &p->settings, err);
+    p->settings.device.use = command->device;
 done:
     if (err->status != T5_OK)
         t5_prepared_free(p);
@@ -55,19 +54,4 @@ void t5_prepared_greet(const t5_prepared *p, int ranks, const char *device, FILE
     fprintf(out, "device   %s per rank\n", device);
     fprintf(out, "results  %s\n\n", p->config->output_dir);
     fflush(out);
-}
-
-int t5_threads_of(const t5_comm *world, int wanted) {
-    cpu_set_t set;
-    int ranks = t5_comm_local_size(world), cores = 1;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    if (wanted > 0)
-        return wanted;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        cores = CPU_COUNT(&set);
-    /* mpirun binds ranks to cores of their own unless told otherwise; ranks that are not bound all
-     * see the same cores and share them */
-    bool bound = (long)cores * ranks <= online;
-    int threads = bound ? cores : cores / ranks;
-    return threads > 0 ? threads : 1;
 }

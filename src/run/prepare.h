@@ -23,8 +23,4 @@ void t5_prepared_free(t5_prepared *p);
 /* A few lines before the first trial: data, trials, ranks. */
 void t5_prepared_greet(const t5_prepared *p, int ranks, const char *device, FILE *out);
 
-/* OpenMP threads of this rank: wanted, or with 0 the cores this process may use over the ranks that
- * share them (at least 1). */
-int t5_threads_of(const t5_comm *world, int wanted);
-
 #endif

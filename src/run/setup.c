@@ -52,7 +52,10 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
     s->max_target = config->data.max_target;
     s->save_weights = config->save_weights;
     s->ranks_per_trial = config->ranks_per_trial;
-    s->threads = config->threads;
+    s->device = (t5_device_wish){.precision = config->train.precision,
+                                 .threads = config->threads,
+                                 .share_gpu = config->share_gpu};
+    s->timeout_s = config->timeout_s;
     s->n_trials = n_trials;
     s->decide_by = t5_metric_find(config->decide_by);
     if (strlen(config->output_dir) >= sizeof s->output_dir)

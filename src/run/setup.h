@@ -6,6 +6,7 @@
 #include "data/tokenizer.h"
 #include "model/model.h"
 #include "mpi/comm.h"
+#include "run/devices.h"
 #include "run/pretrained.h"
 
 typedef struct t5_settings {
@@ -14,11 +15,13 @@ typedef struct t5_settings {
     bool pretrained; /* weights come from rank 0's model.path */
     t5_label_init label_init;
     t5_config_train train;
+    t5_device_wish device;
+    double timeout_s; /* parallel.timeout_s */
     t5_decode_spec eval;
     int eval_batch_size;
     int max_input, max_target;
     bool save_weights; /* of every trial's best epoch */
-    int ranks_per_trial, threads;
+    int ranks_per_trial;
     int n_trials;
     int decide_by; /* number of the metric that decides (run/metrics.h) */
     char output_dir[4096];

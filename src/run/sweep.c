@@ -52,13 +52,16 @@ static t5_status open_console(const t5_prepared *p, FILE *out, t5_console **cons
 }
 
 /* From the shared setup to the end of the last trial. pretrained: on rank 0, or NULL. */
-static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device,
+static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device, bool bf16,
                       t5_pretrained *pretrained, t5_host *host, t5_error *err) {
-    t5_worker w = {.world = world, .setup = setup, .device = device, .pretrained = pretrained};
+    t5_worker w = {
+        .world = world, .setup = setup, .device = device, .bf16 = bf16, .pretrained = pretrained};
 
     if (t5_service_start(world, t5_host_handle, host, &w.service, err) != T5_OK)
         return err->status;
-    if (t5_comm_group(world, setup->settings.ranks_per_trial, &w.group, err) == T5_OK) {
+    if (t5_comm_group(world, setup->settings.ranks_per_trial, &w.group, err) == T5_OK &&
+        t5_reducer_create(w.group, device->stream, setup->settings.timeout_s, &w.reducer, err) ==
+            T5_OK) {
         w.leader = t5_comm_rank(w.group) == 0;
         t5_worker_run(&w, err);
     }
@@ -68,6 +71,7 @@ static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device,
         t5_log(T5_LOG_ERROR, "%s", err->text);
         t5_comm_abort(world, 1);
     }
+    t5_reducer_destroy(w.reducer);
     t5_comm_free(w.group);
     t5_service_stop(w.service, err);
     return t5_comm_agree(world, err);
@@ -82,6 +86,7 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
     t5_console *console = NULL;
     t5_host *host = NULL;
     const char **names = NULL;
+    bool bf16 = false;
 
     *n_failed = 0;
     if (root)
@@ -90,15 +95,14 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
         t5_setup_share(world, &p.settings, p.source.tokenizer_block, p.source.tokenizer_bytes,
                        root ? t5_dataset_labels(p.source.set) : NULL, &setup, err) != T5_OK)
         goto done;
-    t5_device_open_cpu(t5_threads_of(world, setup.settings.threads), &device, err);
-    if (t5_comm_agree(world, err) != T5_OK)
+    if (t5_devices_open(world, &setup.settings.device, &device, &bf16, err) != T5_OK)
         goto done;
     if (root && open_console(&p, out, &console, &names, err) == T5_OK &&
         t5_host_create(p.config, &p.plan, &p.source, console, &host, err) == T5_OK &&
         start_results(&p, host, t5_comm_size(world), device->info, err) == T5_OK)
         t5_prepared_greet(&p, t5_comm_size(world), device->info, out);
     if (t5_comm_agree(world, err) != T5_OK ||
-        work(world, &setup, device, p.source.pretrained, host, err) != T5_OK)
+        work(world, &setup, device, bf16, p.source.pretrained, host, err) != T5_OK)
         goto done;
     if (root) {
         t5_console_close(console);

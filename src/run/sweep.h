@@ -1,7 +1,7 @@
 /* The two commands that read a configuration. Both collective over world. */
 #ifndef T5_RUN_SWEEP_H
 #define T5_RUN_SWEEP_H
-#include "mpi/comm.h"
+#include "run/devices.h"
 #include <stdio.h>
 
 typedef struct t5_command {
@@ -9,6 +9,7 @@ typedef struct t5_command {
     const char *const *sets; /* n_sets "PATH=VALUE" */
     int n_sets;
     const char *output; /* --output, or NULL */
+    t5_use device;      /* --device */
 } t5_command;
 
 /* t5mpi run: plans, trains all trials, writes the results, prints the report to out. *n_failed:

@@ -93,8 +93,8 @@ static t5_status sum_over_group(training *t, double rides[N_RIDES], t5_error *er
     for (int i = 0; i < N_RIDES; i++)
         f[i] = (float)rides[i];
     dev->ops->to_device(dev, grad + n, f, sizeof f);
-    if (dev->ops->sync(dev, err) != T5_OK ||
-        t5_comm_sum_float(t->w->group, grad, n + N_RIDES, err) != T5_OK ||
+    if ((dev->host_memory && dev->ops->sync(dev, err) != T5_OK) ||
+        t5_reducer_sum(t->w->reducer, grad, n + N_RIDES, err) != T5_OK ||
         dev->ops->to_host(dev, f, grad + n, sizeof f, err) != T5_OK)
         return err->status;
     for (int i = 0; i < N_RIDES; i++)
@@ -302,7 +302,7 @@ static t5_status prepare(training *t, t5_error *err) {
     t5_record_reserve(t->record, w->leader ? t->total_steps / t->log_every + 1 : 0,
                       w->leader ? c->epochs : 0, err);
     if (err->status == T5_OK)
-        t5_model_create(w->device, &shape, c->precision == T5_PRECISION_BF16, true, &t->model, err);
+        t5_model_create(w->device, &shape, w->bf16, true, &t->model, err);
     if (t5_comm_agree(w->group, err) != T5_OK)
         return err->status;
     return t5_initial_weights(w, t->model, t->a->spec.seed, t->validation.n_labels, err);

@@ -2,6 +2,7 @@
 #ifndef T5_RUN_WORKER_H
 #define T5_RUN_WORKER_H
 #include "device/device.h"
+#include "mpi/reducer.h"
 #include "mpi/service.h"
 #include "run/host.h"
 #include "run/setup.h"
@@ -11,6 +12,8 @@ typedef struct t5_worker {
     t5_service *service;
     const t5_setup *setup;
     t5_device *device;
+    bool bf16;                 /* products in bfloat16 */
+    t5_reducer *reducer;       /* of the group's gradients */
     t5_pretrained *pretrained; /* rank 0 with model.path; NULL elsewhere */
     bool leader; /* the group's first rank: talks to rank 0 and writes the trial's file */
     /* this rank's data, for one filter at a time; kept for the next trial with the same filter */

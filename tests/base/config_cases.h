@@ -150,7 +150,8 @@ static const bad_case bad_cases[] = {
     {GOOD "train: { warmup_steps = -1; };", NULL,
      "c.cfg:3: train.warmup_steps: found -1, allowed: an integer in [0, 1000000000]"},
     {GOOD "train: { precision = \"fp16\"; };", NULL,
-     "c.cfg:3: train.precision: found \"fp16\", allowed: \"fp32\" | \"bf16\""},
+     "c.cfg:3: train.precision: found \"fp16\", allowed: \"auto\" | \"fp32\" | \"tf32\" | "
+     "\"bf16\""},
     {GOOD "train: { checkpoint_every = \"1 epoch\"; };", NULL,
      "c.cfg:3: train.checkpoint_every: checkpoints are not supported by this version; leave the "
      "key out"},

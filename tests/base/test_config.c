@@ -71,7 +71,7 @@ static void check_default_train(const t5_config_train *t) {
     assert_true(t->clip_norm == 1.0);
     assert_true(t->dropout == 0.1);
     assert_int_equal(t->early_stopping_patience, 5);
-    assert_int_equal(t->precision, T5_PRECISION_FP32);
+    assert_int_equal(t->precision, T5_PRECISION_AUTO);
     assert_int_equal(t->micro_batch_tokens, 0);
     assert_int_equal(t->seed, 42);
     assert_int_equal(t->top_n, 0);

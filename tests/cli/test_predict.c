@@ -31,7 +31,7 @@ static const struct {
     {PREDICT " texts --sample --temperature 0", "--temperature 0: a number above 0"},
     {PREDICT " texts --repetition-penalty no", "--repetition-penalty no"},
     {PREDICT " texts --batch-size 0", "--batch-size 0"},
-    {PREDICT " texts --device cuda", "no CUDA backend"},
+    {PREDICT " texts --device tpu", "--device tpu: auto, cpu or cuda was expected"},
     {PREDICT " texts --set train.epochs=1", "an option that this command does not have: --set"},
 };
 

@@ -1,4 +1,4 @@
-# The CUDA backend of src/device, emulated, and its conformance tests: the same as the CPU's (tests/device).
+#The CUDA backend of src / device, emulated, and its conformance tests : the same as the CPU's (tests/device).
 file(GLOB backend_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/device/*.c)
 list(FILTER backend_sources INCLUDE REGEX ${T5_CUDA_SOURCE})
 list(FILTER backend_sources EXCLUDE REGEX "/no_cuda[.]c$")
@@ -34,6 +34,12 @@ function(conformance_tests suffix variant environment)
 endfunction()
 
 emulated_backend(plain)
+# The whole program on emulated GPUs, a rank a GPU, NCCL among them.
+target_sources(t5_cuda_emulated_plain PRIVATE ${PROJECT_SOURCE_DIR}/mpi/nccl.c ${PROJECT_SOURCE_DIR}/mpi/reducer.c)
+target_include_directories(t5_cuda_emulated_plain PRIVATE ${PROJECT_SOURCE_DIR})
+target_link_libraries(t5_cuda_emulated_plain PUBLIC cuda_on_cpu_nccl t5_mpi)
+add_executable(t5mpi_emulated ${PROJECT_SOURCE_DIR}/src/main.c)
+target_link_libraries(t5mpi_emulated PRIVATE t5_run t5_cuda_emulated_plain)
 conformance_programs(plain ${conformance})
 conformance_tests("" plain "EMU_ORDER=forward" ${conformance})
 if(T5MPI_SANITIZE)
@@ -47,3 +53,9 @@ else()
   conformance_programs(tsan ${conformance})
   conformance_tests(.tsan tsan "" ${conformance})
 endif()
+t5_test_program(cuda_on_cpu_test_sweep test_sweep.c t5_io)
+target_compile_definitions(cuda_on_cpu_test_sweep PRIVATE T5MPI_EMULATED="$<TARGET_FILE:t5mpi_emulated>"
+                           T5MPI_MPIRUN="${t5_mpirun}")
+add_dependencies(cuda_on_cpu_test_sweep t5mpi_emulated)
+cuda_test(device_cuda.sweep "" cuda_on_cpu_test_sweep)
+set_tests_properties(device_cuda.sweep PROPERTIES PROCESSORS 2)

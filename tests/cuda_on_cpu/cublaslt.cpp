@@ -7,6 +7,10 @@
 #include <cuda_bf16.h>
 #include <vector>
 
+extern "C" const char *t5_cublaslt_missing(void) { /* src/cuda/libraries.h */
+    return nullptr;
+}
+
 namespace {
 struct Layout {
     cudaDataType type;
