@@ -163,7 +163,7 @@ static void send_text(const process *p, const char *text) {
 static void expect_lines(const process *p, int lines) {
     while (lines > 0) {
         struct pollfd ready = {.fd = p->out, .events = POLLIN};
-        char c;
+        char c = 0;
         if (poll(&ready, 1, 120000) != 1 || read(p->out, &c, 1) != 1)
             fail_msg("%d answers did not come", lines);
         lines -= c == '\n';
