@@ -136,6 +136,11 @@ t5_status t5_config_read(const char *file, const char *const *sets, int n_sets, 
                          t5_config **config, t5_error *err);
 void t5_config_destroy(t5_config *config);
 
+/* The settings that every trial's result depends on, a line each, "train.batch_size = 16": all of
+ * model, data, train and eval but files' places, what a trial has of its own (t5_trial_spec), and
+ * sizes that change nothing but speed. *text is malloc'd. T5_ERR_MEMORY. */
+t5_status t5_config_settings(const t5_config *config, char **text, t5_error *err);
+
 /* For documentation and tests: the table of keys. Returns the number of keys. Paths inside a list
  * are written with "[]": plan[].name. `fallback` is the default in libconfig syntax, or a remark in
  * parentheses: (required), (none), (preset), ... `allowed` is an interval "[0, 1)", alternatives

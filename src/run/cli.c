@@ -71,6 +71,10 @@ static t5_status take_option(int argc, char **argv, int *i, t5_cli *cli, const c
         cli->verb = T5_CLI_HELP;
     } else if (cli->verb == T5_CLI_PREDICT) {
         return take_predict_option(argc, argv, i, &cli->predict, err);
+    } else if (trains && strcmp(arg, "--resume") == 0) {
+        cli->command.resume = true;
+    } else if (trains && strcmp(arg, "--retry-failed") == 0) {
+        cli->command.retry_failed = true;
     } else if (configured && (value = option(argc, argv, i, "--set", err))) {
         sets[cli->command.n_sets++] = value;
     } else if (configured && (value = option(argc, argv, i, "--output", err))) {
@@ -102,6 +106,8 @@ static t5_status place_arguments(t5_cli *cli, const verb *v, int n, const char *
     cli->command.config = cli->file = argument[0];
     cli->predict.file = cli->model = argument[0];
     cli->directory = argument[1];
+    if (cli->command.retry_failed && !cli->command.resume)
+        return bad_usage(err, "--retry-failed", "it goes with --resume");
     if (cli->verb == T5_CLI_PREDICT && !cli->predict.model)
         return bad_usage(err, v->name, "--model M was expected");
     return T5_OK;

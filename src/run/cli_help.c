@@ -2,11 +2,13 @@
 #include "run/cli.h"
 
 static const char run[] =
-    "usage: [mpirun -np N] t5mpi [run] CONFIG [--output DIR] [--set PATH=VALUE]... "
-    "[--device auto|cpu|cuda]\n"
+    "usage: [mpirun -np N] t5mpi [run] CONFIG [--output DIR] [--set PATH=VALUE]...\n"
+    "           [--device auto|cpu|cuda] [--resume [--retry-failed]]\n"
     "\n"
     "Trains every trial of the sweep or plan in CONFIG and writes DIR/results.h5.\n"
-    "  --output DIR      instead of output.dir; must not hold results yet\n"
+    "  --resume          goes on in a folder with results: trials that have ended are kept\n"
+    "  --retry-failed    with --resume: those that failed are trained again\n"
+    "  --output DIR      instead of output.dir; without --resume it must not hold results yet\n"
     "  --set PATH=VALUE  overrides a key of CONFIG, e.g. --set train.epochs=3\n"
     "  --device KIND     auto: a GPU for each rank where there are some, else the CPU; cpu; cuda\n"
     "docs/config.md lists every key.\n";

@@ -175,13 +175,13 @@ static void give_verdict(t5_host *host, int trial, t5_reply *reply) {
     reply->bytes = sizeof host->verdict;
 }
 
-static void take_summary(t5_host *host, int trial, const t5_trial_summary *from) {
+void t5_host_keep(t5_host *host, int trial, const t5_trial_summary *from) {
     t5_trial_summary *s = &host->summaries[trial], plan = *s;
-    char how[1100];
     t5_trial_state state = strcmp(from->status, "failed") == 0    ? T5_TRIAL_FAILED
                            : strcmp(from->status, "skipped") == 0 ? T5_TRIAL_DROPPED
                                                                   : T5_TRIAL_DONE;
     *s = *from;
+    s->epochs = plan.epochs;
     s->improved = plan.improved;
     s->otherwise = plan.otherwise;
     s->decision = -1;
@@ -190,8 +190,14 @@ static void take_summary(t5_host *host, int trial, const t5_trial_summary *from)
     s->gold_outside_top5 = plan.gold_outside_top5;
     t5_schedule_finish(host->schedule, trial, state,
                        s->has_test ? t5_metric_value(&s->test, host->decide_by) : NAN);
-    snprintf(how, sizeof how, "%s%s%s", state == T5_TRIAL_DONE ? "completed" : s->status,
-             s->reason[0] ? ": " : "", s->reason);
+}
+
+static void take_summary(t5_host *host, int trial, const t5_trial_summary *s) {
+    char how[1100];
+    bool done = strcmp(s->status, "failed") != 0 && strcmp(s->status, "skipped") != 0;
+    t5_host_keep(host, trial, s);
+    snprintf(how, sizeof how, "%s%s%s", done ? "completed" : s->status, s->reason[0] ? ": " : "",
+             s->reason);
     t5_console_end(host->console, trial, how);
 }
 

@@ -19,6 +19,8 @@ t5_service_handler t5_host_handle; /* user: the host */
 /* One per trial of the plan. Those that never ran are "pending"; after t5_host_settle, "skipped".
  */
 t5_trial_summary *t5_host_summaries(t5_host *host);
+/* Before the service starts: a trial has ended in an earlier run, as its file says. */
+void t5_host_keep(t5_host *host, int trial, const t5_trial_summary *summary);
 /* After the service has stopped: final statuses in summaries and files. */
 t5_status t5_host_settle(t5_host *host, const char *dir, t5_error *err);
 

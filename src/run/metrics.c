@@ -140,20 +140,34 @@ const char *const t5_metric_names[T5_N_METRICS] = {"avg_jaccard",
                                                    "diversity_top5_count",
                                                    "diversity_non_top5_count"};
 
-double t5_metric_value(const t5_metrics *m, int i) {
+/* Where field i is, by kind. */
+static double *real_field(t5_metrics *m, int i) {
+    double *const fields[T5_N_METRICS] = {
+        &m->avg_jaccard, &m->exact_match_rate, &m->micro_f1, &m->avg_precision,
+        &m->avg_recall,  &m->avg_f1,           NULL,         &m->diversity_non_top5_ratio};
+    return fields[i];
+}
+
+static int64_t *count_field(t5_metrics *m, int i) {
+    int64_t *const fields[T5_N_METRICS] = {[6] = &m->num_samples,
+                                           [8] = &m->diversity_unique_emojis,
+                                           [9] = &m->diversity_top5_count,
+                                           [10] = &m->diversity_non_top5_count};
+    return fields[i];
+}
+
+double t5_metric_value(const t5_metrics *metrics, int i) {
     assert(i >= 0 && i < T5_N_METRICS);
-    const double values[T5_N_METRICS] = {m->avg_jaccard,
-                                         m->exact_match_rate,
-                                         m->micro_f1,
-                                         m->avg_precision,
-                                         m->avg_recall,
-                                         m->avg_f1,
-                                         (double)m->num_samples,
-                                         m->diversity_non_top5_ratio,
-                                         (double)m->diversity_unique_emojis,
-                                         (double)m->diversity_top5_count,
-                                         (double)m->diversity_non_top5_count};
-    return values[i];
+    t5_metrics m = *metrics;
+    return t5_metric_is_count(i) ? (double)*count_field(&m, i) : *real_field(&m, i);
+}
+
+void t5_metric_set(t5_metrics *m, int i, double value) {
+    assert(i >= 0 && i < T5_N_METRICS);
+    if (t5_metric_is_count(i))
+        *count_field(m, i) = (int64_t)value;
+    else
+        *real_field(m, i) = value;
 }
 
 int t5_metric_is_count(int i) {

@@ -32,6 +32,7 @@ t5_status t5_score_rows(int64_t n, const t5_str *gold, const t5_str *pred, const
 enum { T5_N_METRICS = 11 };
 extern const char *const t5_metric_names[T5_N_METRICS];
 double t5_metric_value(const t5_metrics *m, int i);
+void t5_metric_set(t5_metrics *m, int i, double value);
 int t5_metric_is_count(int i);
 /* The number of the field called `name`, -1 if there is none. */
 int t5_metric_find(const char *name);

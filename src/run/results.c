@@ -171,14 +171,14 @@ static void write_attributes(t5_store *s, const t5_trial_summary *t) {
     t5_store_attr_double(s, "/", "seconds", t->seconds);
 }
 
-t5_status t5_results_check_folder(const char *dir, t5_error *err) {
+t5_status t5_results_check_folder(const char *dir, bool resume, t5_error *err) {
     char path[4352];
     struct stat about;
     snprintf(path, sizeof path, "%s/results.h5", dir);
-    if (t5_file_exists(path))
+    if (t5_file_exists(path) && !resume)
         return t5_fail(err, T5_ERR_INPUT,
                        "%s is there already: the results of an earlier run are never overwritten; "
-                       "remove the folder or give another one with --output",
+                       "go on with --resume, or give another folder with --output",
                        path);
     /* the folder itself, or the nearest one above it that exists */
     do {
@@ -256,21 +256,27 @@ static t5_status write_labels(t5_store *s, const t5_labels *labels, t5_error *er
 }
 
 t5_status t5_results_write_index(const char *dir, const t5_config *config, const t5_plan *plan,
-                                 const t5_labels *labels, int64_t rows, int ranks,
-                                 const char *device, t5_error *err) {
-    char path[4352], link[160], file[160];
+                                 const t5_labels *labels, int64_t rows, uint64_t fingerprint,
+                                 int ranks, const char *device, t5_error *err) {
+    char path[4352], link[160], file[160], *settings = NULL;
     t5_store *s = NULL;
     snprintf(path, sizeof path, "%s/results.h5", dir);
-    if (t5_store_create(path, &s, err) != T5_OK)
+    if (t5_config_settings(config, &settings, err) != T5_OK ||
+        t5_store_create(path, &s, err) != T5_OK) {
+        free(settings);
         return err->status;
+    }
     t5_store_attr_int(s, "/", "schema_version", SCHEMA_VERSION);
     t5_store_attr_text(s, "/", "t5mpi_version", T5MPI_VERSION);
     t5_store_attr_text(s, "/", "config", config->text);
+    t5_store_attr_text(s, "/", "settings", settings);
+    free(settings);
     t5_store_attr_int(s, "/", "ranks", ranks);
     t5_store_attr_text(s, "/", "device", device);
     t5_store_attr_text(s, "/", "decide_by", config->decide_by);
     t5_store_group(s, "/dataset");
     t5_store_attr_int(s, "/dataset", "rows", rows);
+    t5_store_attr_int(s, "/dataset", "fingerprint", (int64_t)fingerprint);
     t5_store_attr_int(s, "/dataset", "distinct_emojis", t5_labels_size(labels));
     t5_store_attr_int(s, "/dataset", "occurrences", t5_labels_total(labels));
     if (write_labels(s, labels, err) != T5_OK) {

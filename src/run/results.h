@@ -36,8 +36,9 @@ void t5_record_step(t5_record *record, const t5_step_row *row);
 void t5_record_eval(t5_record *record, const t5_eval_row *row);
 void t5_record_free(t5_record *record);
 
-/* T5_ERR_INPUT if DIR holds results already, or cannot be made or written to. Makes nothing. */
-t5_status t5_results_check_folder(const char *dir, t5_error *err);
+/* T5_ERR_INPUT if DIR holds results already (with resume: that is fine), or cannot be made or
+ * written to. Makes nothing. */
+t5_status t5_results_check_folder(const char *dir, bool resume, t5_error *err);
 
 /* Writes DIR/trials/NAME.h5. record and test may be NULL (a trial that has not run). The status is
  * summary->status. */
@@ -48,7 +49,7 @@ t5_status t5_results_set_status(const char *dir, const char *name, const char *s
                                 t5_error *err);
 /* Writes DIR/results.h5: the attributes, the data set's statistics, a link per trial. */
 t5_status t5_results_write_index(const char *dir, const t5_config *config, const t5_plan *plan,
-                                 const t5_labels *labels, int64_t rows, int ranks,
-                                 const char *device, t5_error *err);
+                                 const t5_labels *labels, int64_t rows, uint64_t fingerprint,
+                                 int ranks, const char *device, t5_error *err);
 
 #endif

@@ -3,15 +3,40 @@
 #include "io/file.h"
 #include "run/prepare.h"
 #include "run/results.h"
+#include "run/resume.h"
 #include "run/screen.h"
 #include "run/worker.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes the output folder and writes what is known before the first trial: every trial's file
- * ("pending") and the index with its links, so that results.h5 is readable from the start. */
-static t5_status start_results(const t5_prepared *p, t5_host *host, int ranks, const char *device,
-                               t5_error *err) {
+/* What an earlier run in the output folder has left: kept[t] says of which trials. */
+static t5_status keep_results(const t5_command *command, const t5_prepared *p, t5_host *host,
+                              bool *kept, FILE *out, t5_error *err) {
+    t5_trial_summary *summaries = calloc((size_t)p->plan.n + 1, sizeof *summaries);
+    int n = 0;
+    if (!summaries)
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", p->plan.n);
+    if (t5_resume_read(p, command->retry_failed, kept, summaries, err) == T5_OK) {
+        for (int t = 0; t < p->plan.n; t++)
+            if (kept[t]) {
+                t5_host_keep(host, t, &summaries[t]);
+                n++;
+            }
+        if (n > 0)
+            fprintf(out, "resume   %d of %d trial%s %s ended already and %s kept\n", n, p->plan.n,
+                    p->plan.n == 1 ? "" : "s", n == 1 ? "has" : "have", n == 1 ? "is" : "are");
+        else
+            fputs("resume   no trial has ended here yet\n", out);
+    }
+    free(summaries);
+    return err->status;
+}
+
+/* Makes the output folder and writes what is known before the first trial: the file of every trial
+ * that is not kept ("pending") and the index with its links, so that results.h5 is readable from
+ * the start. */
+static t5_status start_results(const t5_prepared *p, t5_host *host, const bool *kept, int ranks,
+                               const char *device, t5_error *err) {
     const char *dir = p->config->output_dir;
     char path[4352];
     const t5_trial_summary *summaries = t5_host_summaries(host);
@@ -20,10 +45,23 @@ static t5_status start_results(const t5_prepared *p, t5_host *host, int ranks, c
     if (t5_file_make_folder(path, err) != T5_OK)
         return err->status;
     for (int t = 0; t < p->plan.n; t++)
-        if (t5_results_write_trial(dir, &summaries[t], NULL, NULL, err) != T5_OK)
+        if (!kept[t] && t5_results_write_trial(dir, &summaries[t], NULL, NULL, err) != T5_OK)
             return err->status;
     return t5_results_write_index(dir, p->config, &p->plan, t5_dataset_labels(p->source.set),
-                                  t5_rows_count(p->source.rows), ranks, device, err);
+                                  t5_rows_count(p->source.rows), t5_fingerprint(&p->source), ranks,
+                                  device, err);
+}
+
+static t5_status begin(const t5_command *command, const t5_prepared *p, t5_host *host, int ranks,
+                       const char *device, FILE *out, t5_error *err) {
+    bool *kept = calloc((size_t)p->plan.n + 1, sizeof *kept);
+    if (!kept)
+        t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", p->plan.n);
+    else if ((!command->resume || keep_results(command, p, host, kept, out, err) == T5_OK) &&
+             start_results(p, host, kept, ranks, device, err) == T5_OK)
+        t5_prepared_greet(p, ranks, device, out);
+    free(kept);
+    return err->status;
 }
 
 static void print_report(const t5_prepared *p, t5_host *host, FILE *out) {
@@ -98,9 +136,8 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
     if (t5_devices_open(world, &setup.settings.device, &device, &bf16, err) != T5_OK)
         goto done;
     if (root && open_console(&p, out, &console, &names, err) == T5_OK &&
-        t5_host_create(p.config, &p.plan, &p.source, console, &host, err) == T5_OK &&
-        start_results(&p, host, t5_comm_size(world), device->info, err) == T5_OK)
-        t5_prepared_greet(&p, t5_comm_size(world), device->info, out);
+        t5_host_create(p.config, &p.plan, &p.source, console, &host, err) == T5_OK)
+        begin(command, &p, host, t5_comm_size(world), device->info, out, err);
     if (t5_comm_agree(world, err) != T5_OK ||
         work(world, &setup, device, bf16, p.source.pretrained, host, err) != T5_OK)
         goto done;

@@ -10,6 +10,8 @@ typedef struct t5_command {
     int n_sets;
     const char *output; /* --output, or NULL */
     t5_use device;      /* --device */
+    bool resume;        /* --resume: trials that have ended in the output folder are kept */
+    bool retry_failed;  /* --retry-failed: but for those that failed */
 } t5_command;
 
 /* t5mpi run: plans, trains all trials, writes the results, prints the report to out. *n_failed:

@@ -34,7 +34,6 @@ static const bad table[] = {
     {"good.cfg --device tpu", NULL, NULL, "--device tpu: auto, cpu or cuda was expected"},
     {"good.cfg --device cpu --set train.precision=tf32", NULL, NULL,
      "train.precision = \"tf32\" is for GPUs"},
-    {"good.cfg --resume", NULL, NULL, "--resume"},
     {"score rows.jsonl --set a=b", NULL, NULL, "--set"},
     {"missing.cfg", NULL, NULL, "missing.cfg"},
     {".", NULL, NULL, "t5mpi: ."},
