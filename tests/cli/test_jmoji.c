@@ -211,6 +211,7 @@ static void expect_plan(run_result *r, const char *model) {
     squeeze(r->output);
     expect(r, "5000 rows, 785 distinct labels, 13737 occurrences");
     expect(r, "plan 5 trials on 1 group of 1 rank");
+    expect(r, "drawn (temperature 1, top-k 50, top-p 0.95), repetition penalty 1.2, any token");
     expect(r, "%s: %.2f million parameters, vocabulary %d", model, (double)n_params / 1e6, VOCAB);
     /* weights, gradients and two moments; a batch of rows that are all as long as allowed */
     expect(r, "memory a rank: %.1f GiB for weights, gradients and moments",
