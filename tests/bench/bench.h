@@ -23,9 +23,11 @@ typedef struct bench_workload {
     int largest;       /* the one with the most tokens */
 } bench_workload;
 
-/* n batches of `rows` rows; the epoch starts over, shuffled anew, when the rows run out. Freed by
- * bench_workload_free, also after a failure. */
-t5_status bench_workload_make(int n, int rows, bench_workload *work, t5_error *err);
+/* n batches of `rows` rows of the data set in `folder` (v3like.jsonl, spiece.model); the epoch
+ * starts over, shuffled anew, when the rows run out. Freed by bench_workload_free, also after a
+ * failure. */
+t5_status bench_workload_make(const char *folder, int n, int rows, bench_workload *work,
+                              t5_error *err);
 void bench_workload_free(bench_workload *work);
 /* A line of JSON for each row, in order: {"input_ids": [...], "labels": [...]}. */
 t5_status bench_workload_print(const bench_workload *work, FILE *out, t5_error *err);
@@ -34,9 +36,10 @@ t5_status bench_workload_print(const bench_workload *work, FILE *out, t5_error *
 
 typedef struct bench_yardstick bench_yardstick;
 
-/* A device of the threads that the training uses; buffers of about 1 GiB until destroyed. */
-t5_status bench_yardstick_create(t5_device *dev, int threads, bool bf16, bench_yardstick **y,
-                                 t5_error *err);
+/* threads: of the training, on the CPU; side: of the square matrices, 0: what suits the device.
+ * Buffers of 1 to 2 GiB until destroyed. */
+t5_status bench_yardstick_create(t5_device *dev, int threads, bool bf16, int side,
+                                 bench_yardstick **y, t5_error *err);
 void bench_yardstick_destroy(bench_yardstick *y);
 /* Measures both once more and keeps the best so far. */
 t5_status bench_yardstick_measure(bench_yardstick *y, t5_error *err);

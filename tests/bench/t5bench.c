@@ -13,8 +13,10 @@
 #include <string.h>
 
 typedef struct options {
-    bool base, bf16, profile, evaluate, dump;
+    bool base, bf16, tf32, cuda, profile, evaluate, dump;
     int threads, steps, rows, rounds, tokens;
+    int side;         /* of the yardstick's matrices; 0: what suits the device */
+    const char *data; /* folder of the data set */
 } options;
 
 typedef struct measured {
@@ -119,17 +121,23 @@ static double optimiser_bytes(const bench *b) {
     return (28.0 + (b->opt.bf16 ? 2 : 0) + 4) * (double)t5_shape_params(&b->shape);
 }
 
+static const char *precision_name(const options *o) {
+    return o->bf16 ? "bf16" : o->tf32 ? "tf32" : "fp32";
+}
+
 static void print_memory(const bench *b) {
     const t5_batch *most = &b->work.batches[b->work.largest];
     const t5_memory_need need =
         t5_model_memory(&b->shape, b->opt.bf16, true, most->n_enc, most->n_dec, most->n_seq);
     const double least = (double)(need.arenas + need.activations);
-    printf("  memory              %9.1f MB the process grew by; weights, gradients, moments %.1f "
-           "MB, saved "
-           "activations %.1f MB, work %.1f MB\n",
-           1e-6 * (double)b->grown, 1e-6 * (double)need.arenas, 1e-6 * (double)need.activations,
+    if (b->dev->host_memory)
+        printf("  memory              %9.1f MB the process grew by\n"
+               "  memory / need       %9.3f (need: without work)\n",
+               1e-6 * (double)b->grown, (double)b->grown / least);
+    printf("  memory needed       %9.1f MB: weights, gradients, moments %.1f MB, saved activations "
+           "%.1f MB; and work %.1f MB\n",
+           1e-6 * least, 1e-6 * (double)need.arenas, 1e-6 * (double)need.activations,
            1e-6 * (double)need.work);
-    printf("  memory / need       %9.3f (need: without work)\n", (double)b->grown / least);
     printf("  process             %9.1f MB in all\n", 1e-6 * (double)b->all);
 }
 
@@ -144,7 +152,7 @@ static void print_report(bench *b) {
     const measured *low = &b->rounds[0], *mid = &b->rounds[o->rounds / 2],
                    *high = &b->rounds[o->rounds - 1];
     printf("T5-%s, %s, %d rows a batch, %d thread%s, %d rounds of %d steps\n%s\n",
-           o->base ? "base" : "small", o->bf16 ? "bf16" : "fp32", o->rows, o->threads,
+           o->base ? "base" : "small", precision_name(o), o->rows, o->threads,
            o->threads == 1 ? "" : "s", o->rounds, o->steps, b->dev->info);
     printf("  matrix product peak %9.1f GFLOP/s\n", 1e-9 * peak);
     printf("  copy bandwidth      %9.1f GB/s, read and written\n", 1e-9 * bandwidth);
@@ -191,8 +199,8 @@ static t5_shape shape_of(bool base) {
 
 /* Yardsticks and steps take turns, so that a machine that slows down slows both. */
 static t5_status run_rounds(bench *b, t5_error *err) {
-    t5_status status =
-        bench_yardstick_create(b->dev, b->opt.threads, b->opt.bf16, &b->yardstick, err);
+    t5_status status = bench_yardstick_create(b->dev, b->opt.threads, b->opt.bf16, b->opt.side,
+                                              &b->yardstick, err);
     for (int i = 0; i < b->opt.rounds && status == T5_OK; i++) {
         if ((status = bench_yardstick_measure(b->yardstick, err)) != T5_OK)
             break;
@@ -215,9 +223,20 @@ static t5_status evaluate(bench *b, t5_error *err) {
         return status;
     printf("T5-%s, %s, greedy generation of %d tokens a row, %d rows a batch, %d thread%s, %d "
            "rounds of %d batches\n%s\n",
-           o->base ? "base" : "small", o->bf16 ? "bf16" : "fp32", o->tokens, o->rows, o->threads,
+           o->base ? "base" : "small", precision_name(o), o->tokens, o->rows, o->threads,
            o->threads == 1 ? "" : "s", o->rounds, o->steps, b->dev->info);
     return bench_generate(b->model, &b->work, &g, err);
+}
+
+static t5_status open_device(bench *b, t5_error *err) {
+    const options *o = &b->opt;
+    if (o->tf32 && !o->cuda)
+        return t5_fail(err, T5_ERR_INPUT, "--precision tf32 is for --device cuda");
+    const t5_status status = o->cuda ? t5_device_open_cuda(0, o->tf32, &b->dev, err)
+                                     : t5_device_open_cpu(o->threads, &b->dev, err);
+    if (status == T5_OK && o->cuda && o->bf16 && !b->dev->has_bf16)
+        return t5_fail(err, T5_ERR_INPUT, "%s has no bfloat16", b->dev->info);
+    return status;
 }
 
 static t5_status run(bench *b, t5_error *err) {
@@ -229,13 +248,13 @@ static t5_status run(bench *b, t5_error *err) {
         status = t5_fail(err, T5_ERR_MEMORY, "out of memory");
         goto done;
     }
-    if ((status = bench_workload_make(batches, b->opt.rows, &b->work, err)) != T5_OK)
+    if ((status = bench_workload_make(b->opt.data, batches, b->opt.rows, &b->work, err)) != T5_OK)
         goto done;
     if (b->opt.dump) {
         status = bench_workload_print(&b->work, stdout, err);
         goto done;
     }
-    if ((status = t5_device_open_cpu(b->opt.threads, &b->dev, err)) != T5_OK)
+    if ((status = open_device(b, err)) != T5_OK)
         goto done;
     if (b->opt.evaluate) {
         status = evaluate(b, err);
@@ -256,13 +275,17 @@ done:
 /* --- the command line --- */
 
 static void usage(FILE *out) {
-    fputs("usage: t5bench [--size small|base] [--precision fp32|bf16] [--threads N] [--rows N]\n"
-          "               [--steps N] [--rounds N] [--profile]\n"
-          "       t5bench --evaluate [--tokens N] [the same, but no --profile]\n"
-          "       t5bench --dump [--rows N] [--steps N] [--rounds N]\n"
-          "N is at least 1. Defaults: small, fp32, the cores it may use, 16 rows, 8 steps, 7 "
-          "rounds, 32 tokens.\n",
-          out);
+    fputs(
+        "usage: t5bench [--device cpu|cuda] [--size small|base] [--precision fp32|tf32|bf16]\n"
+        "               [--threads N] [--rows N] [--steps N] [--rounds N] [--side N] [--data DIR]\n"
+        "               [--profile]\n"
+        "       t5bench --evaluate [--tokens N] [the same, but no --profile]\n"
+        "       t5bench --dump [--rows N] [--steps N] [--rounds N]\n"
+        "N is at least 1. Defaults: cpu, small, fp32, the cores it may use, 16 rows, 8 steps, 7 "
+        "rounds, 32 tokens.\n"
+        "--side: of the matrices whose product is the peak. --data: v3like.jsonl and spiece.model "
+        "are there.\n",
+        out);
 }
 
 static int own_cores(void) {
@@ -276,35 +299,65 @@ static int *number_of(options *o, int c) {
            : c == 'r' ? &o->rows
            : c == 'n' ? &o->steps
            : c == 'k' ? &o->tokens
+           : c == 'i' ? &o->side
                       : &o->rounds;
+}
+
+/* An option with a word. */
+static bool take_word(options *o, int c, const char *word) {
+    static const char *const words[] = {"s small", "s base", "p fp32", "p tf32",
+                                        "p bf16",  "v cpu",  "v cuda"};
+    const char key[] = {(char)c, ' ', 0};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(words[i], key, 2) == 0 && strcmp(words[i] + 2, word) == 0) {
+            o->base = c == 's' ? word[0] == 'b' : o->base;
+            o->bf16 = c == 'p' ? word[0] == 'b' : o->bf16;
+            o->tf32 = c == 'p' ? word[0] == 't' : o->tf32;
+            o->cuda = c == 'v' ? word[1] == 'u' : o->cuda;
+            return true;
+        }
+    return false;
 }
 
 /* 1: go on; 0: help was printed; -1: wrong. */
 static int parse(int argc, char **argv, options *o) {
-    static const struct option known[] = {
-        {"size", required_argument, NULL, 's'},    {"precision", required_argument, NULL, 'p'},
-        {"threads", required_argument, NULL, 't'}, {"rows", required_argument, NULL, 'r'},
-        {"steps", required_argument, NULL, 'n'},   {"rounds", required_argument, NULL, 'o'},
-        {"profile", no_argument, NULL, 'f'},       {"evaluate", no_argument, NULL, 'e'},
-        {"dump", no_argument, NULL, 'd'},          {"tokens", required_argument, NULL, 'k'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"size", required_argument, NULL, 's'},
+                                          {"precision", required_argument, NULL, 'p'},
+                                          {"threads", required_argument, NULL, 't'},
+                                          {"rows", required_argument, NULL, 'r'},
+                                          {"steps", required_argument, NULL, 'n'},
+                                          {"rounds", required_argument, NULL, 'o'},
+                                          {"profile", no_argument, NULL, 'f'},
+                                          {"evaluate", no_argument, NULL, 'e'},
+                                          {"dump", no_argument, NULL, 'd'},
+                                          {"tokens", required_argument, NULL, 'k'},
+                                          {"device", required_argument, NULL, 'v'},
+                                          {"side", required_argument, NULL, 'i'},
+                                          {"data", required_argument, NULL, 'D'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     int c;
-    *o = (options){.threads = own_cores(), .steps = 8, .rows = 16, .rounds = 7, .tokens = 32};
+    *o = (options){.threads = own_cores(),
+                   .steps = 8,
+                   .rows = 16,
+                   .rounds = 7,
+                   .tokens = 32,
+                   .data = T5MPI_SOURCE_DIR "/configs/demo"};
     while ((c = getopt_long(argc, argv, "h", known, NULL)) != -1) {
         const int n = optarg ? atoi(optarg) : 0;
         if (c == 'h')
             return usage(stdout), 0;
-        if (c == 's' && (strcmp(optarg, "small") == 0 || strcmp(optarg, "base") == 0))
-            o->base = optarg[0] == 'b';
-        else if (c == 'p' && (strcmp(optarg, "fp32") == 0 || strcmp(optarg, "bf16") == 0))
-            o->bf16 = optarg[0] == 'b';
+        if (strchr("spv", c) && take_word(o, c, optarg))
+            continue;
+        if (c == 'D')
+            o->data = optarg;
         else if (c == 'f')
             o->profile = true;
         else if (c == 'e')
             o->evaluate = true;
         else if (c == 'd')
             o->dump = true;
-        else if (strchr("trnok", c) && n >= 1 && n <= 4096)
+        else if (strchr("trnoki", c) && n >= 1 && n <= 16384)
             *number_of(o, c) = n;
         else
             return usage(stderr), -1;

@@ -5,8 +5,7 @@
 #include "io/jsonl.h"
 #include <stdlib.h>
 
-#define DATA T5MPI_SOURCE_DIR "/configs/demo/v3like.jsonl"
-#define TOKENIZER T5MPI_SOURCE_DIR "/configs/demo/spiece.model"
+enum { PATH_SIZE = 4096 };
 
 static t5_status append_row(void *user, const char *const *values, const size_t *lengths,
                             t5_error *err) {
@@ -14,10 +13,12 @@ static t5_status append_row(void *user, const char *const *values, const size_t 
     return t5_rows_append(user, input, target, err);
 }
 
-static t5_status read_tokenizer(t5_tokenizer **tok, t5_error *err) {
+static t5_status read_tokenizer(const char *folder, t5_tokenizer **tok, t5_error *err) {
+    char path[PATH_SIZE];
     void *model = NULL;
     size_t bytes = 0;
-    t5_status status = t5_file_read(TOKENIZER, &model, &bytes, err);
+    snprintf(path, sizeof path, "%s/spiece.model", folder);
+    t5_status status = t5_file_read(path, &model, &bytes, err);
     if (status == T5_OK)
         status = t5_tokenizer_create(model, bytes, tok, err);
     free(model);
@@ -25,7 +26,9 @@ static t5_status read_tokenizer(t5_tokenizer **tok, t5_error *err) {
 }
 
 /* The training split of the data set as token ids, by the program's own way of reading it. */
-static t5_status read_shard(int32_t *start_id, t5_shard **shard, t5_error *err) {
+static t5_status read_shard(const char *folder, int32_t *start_id, t5_shard **shard,
+                            t5_error *err) {
+    char path[PATH_SIZE];
     const t5_jsonl_options json = {.keys = {"sns_text", "emoji_string", NULL}};
     const t5_dataset_options options = {
         .split = {0.8, 0.1, 0.1}, .seed = 42, .max_input = 128, .max_target = 32};
@@ -33,12 +36,13 @@ static t5_status read_shard(int32_t *start_id, t5_shard **shard, t5_error *err) 
     t5_rows *rows = NULL;
     t5_tokenizer *tok = NULL;
     t5_dataset *set = NULL;
+    snprintf(path, sizeof path, "%s/v3like.jsonl", folder);
     t5_status status = t5_rows_create(&rows, err);
     if (status != T5_OK)
         goto done;
-    if ((status = t5_jsonl_read(DATA, &json, append_row, rows, &report, err)) != T5_OK)
+    if ((status = t5_jsonl_read(path, &json, append_row, rows, &report, err)) != T5_OK)
         goto done;
-    if ((status = read_tokenizer(&tok, err)) != T5_OK)
+    if ((status = read_tokenizer(folder, &tok, err)) != T5_OK)
         goto done;
     if ((status = t5_dataset_create(rows, tok, &options, &set, err)) != T5_OK)
         goto done;
@@ -67,11 +71,12 @@ static t5_status fill(t5_batch *batch, const t5_shard *shard, int32_t start_id, 
     return T5_OK;
 }
 
-t5_status bench_workload_make(int n, int rows, bench_workload *work, t5_error *err) {
+t5_status bench_workload_make(const char *folder, int n, int rows, bench_workload *work,
+                              t5_error *err) {
     t5_shard *shard = NULL;
     int32_t start_id = 0;
     *work = (bench_workload){0};
-    t5_status status = read_shard(&start_id, &shard, err);
+    t5_status status = read_shard(folder, &start_id, &shard, err);
     if (status != T5_OK)
         goto done;
     work->batches = calloc((size_t)n, sizeof *work->batches);
