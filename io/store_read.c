@@ -7,12 +7,14 @@
 
 /* ---------------------------------------------------------------- open and close */
 
-static hid_t open_to_read(const char *path) {
+static hid_t open_to_read(const char *path, t5_error *err) {
     hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
     /* no lock: files are replaced, never changed, and some file systems have no locks */
     if (access >= 0 && H5Pset_fapl_sec2(access) >= 0 &&
         H5Pset_file_locking(access, false, true) >= 0)
         file = H5Fopen(path, H5F_ACC_RDONLY, access);
+    if (file < 0) /* before another call of HDF5 forgets why */
+        t5_fail(err, T5_ERR_INPUT, "%s: is not a readable HDF5 file: %s", path, t5_store_cause());
     if (access >= 0)
         H5Pclose(access);
     return file;
@@ -30,6 +32,7 @@ static t5_status check_file(const char *path, t5_error *err) {
 
 t5_status t5_store_open(const char *path, t5_store_reader **reader, t5_error *err) {
     *reader = NULL;
+    t5_error cause = {0};
     t5_status status = check_file(path, err);
     if (status != T5_OK)
         return status;
@@ -43,12 +46,12 @@ t5_status t5_store_open(const char *path, t5_store_reader **reader, t5_error *er
     r->path = copy;
     t5_store_quiet();
     r->text_type = t5_store_text_type();
-    r->file = open_to_read(path);
-    if (r->file < 0 || r->text_type < 0) {
-        status = t5_fail(err, T5_ERR_INPUT, "%s: is not a readable HDF5 file: %s", path,
-                         t5_store_cause());
+    if (r->text_type < 0)
+        t5_fail(&cause, T5_ERR_MEMORY, "%s: HDF5 cannot make a type for texts", path);
+    r->file = open_to_read(path, &cause);
+    if (cause.status != T5_OK) {
         t5_store_close(r);
-        return status;
+        return t5_fail(err, cause.status, "%s", cause.text);
     }
     *reader = r;
     return T5_OK;

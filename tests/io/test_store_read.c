@@ -59,7 +59,7 @@ static void test_not_a_store(void **state) {
         const char *path, *text;
     } bad[] = {{"run/none.h5", "run/none.h5: cannot be opened: No such file or directory"},
                {"run", "run: is a folder"},
-               {"text.h5", "text.h5: is not a readable HDF5 file"},
+               {"text.h5", "text.h5: is not a readable HDF5 file: file signature not found"},
                {"empty.h5", "empty.h5: is not a readable HDF5 file"}};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
         t5_error err = {0};
