@@ -32,7 +32,13 @@ t5_status t5_folder_check_new(const char *path, t5_error *err) {
 
 t5_status t5_folder_put_in_place(const char *temporary, const char *path, t5_error *err) {
     if (rename(temporary, path) != 0) {
+        bool fixed = errno == EBUSY || errno == EXDEV || errno == EINVAL;
         bool occupied = errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR;
+        if (fixed)
+            return t5_fail(err, T5_ERR_INPUT,
+                           "%s: cannot be replaced (\".\", or a disk is mounted there): name a new "
+                           "folder in it",
+                           path);
         return t5_fail(err, occupied ? T5_ERR_INPUT : T5_ERR_IO,
                        "%s: a new or an empty folder was expected: %s", path, strerror(errno));
     }

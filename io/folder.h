@@ -6,7 +6,8 @@
 /* T5_ERR_INPUT unless there is nothing of that name, or an empty folder. */
 t5_status t5_folder_check_new(const char *path, t5_error *err);
 /* Renames the folder `temporary`, beside `path`, to `path`, where nothing or an empty folder may be
- * (else T5_ERR_INPUT), and fsyncs the one above. T5_ERR_IO. */
+ * that is not "." and has no disk mounted on it (else T5_ERR_INPUT), and fsyncs the one above.
+ * T5_ERR_IO. */
 t5_status t5_folder_put_in_place(const char *temporary, const char *path, t5_error *err);
 /* Removes a folder and the files in it, as far as that works; folders in it stay, and so does it
  * then. */

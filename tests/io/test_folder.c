@@ -28,6 +28,9 @@ static void test_bad(void **state) {
     }
     assert_true(t5_file_exists("made"));
     err = (t5_error){0};
+    assert_int_equal(t5_folder_put_in_place("made", ".", &err), T5_ERR_INPUT);
+    assert_text(err, ".: cannot be replaced");
+    err = (t5_error){0};
     assert_int_equal(t5_folder_put_in_place("made", "nowhere/made", &err), T5_ERR_IO);
 }
 
