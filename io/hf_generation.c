@@ -3,7 +3,6 @@
 #include "io/json_fields.h"
 #include "io/json_file.h"
 #include "io/json_write.h"
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@ enum {
     MAX_TOKENS = 1 << 20,
     MAX_BEAMS = 1 << 10
 };
+
+static const double least_real = 1e-30, most_real = 1e30;
 
 typedef t5_json_fields reader;
 
@@ -109,12 +110,12 @@ static t5_status check_others(const reader *r, const t5_hf_generation *g) {
 
 /* --- what is --- */
 
-/* low is not within, high is. */
-static t5_status read_real(const reader *r, const char *key, double low, double high, double *out) {
+/* 0 is not within, most is; nor is what a float cannot hold, as the model computes with floats. */
+static t5_status read_real(const reader *r, const char *key, double most, double *out) {
     t5_status status = t5_json_real(r, key, out);
-    if (!status && !(*out > low && *out <= high))
-        status = t5_fail(r->err, T5_ERR_INPUT, "%s: %s is %g, expected above %g and at most %g",
-                         r->name, key, *out, low, high);
+    if (!status && !(*out >= least_real && *out <= most))
+        status = t5_fail(r->err, T5_ERR_INPUT, "%s: %s is %g, expected above 0 and at most %g",
+                         r->name, key, *out, most);
     return status;
 }
 
@@ -173,13 +174,13 @@ static t5_status read_fields(const reader *r, t5_hf_generation *g) {
     if (!status)
         status = t5_json_flag(r, "do_sample", &g->do_sample);
     if (!status)
-        status = read_real(r, "temperature", 0, HUGE_VAL, &g->temperature);
+        status = read_real(r, "temperature", most_real, &g->temperature);
     if (!status)
         status = t5_json_integer(r, "top_k", 0, INT32_MAX, &g->top_k);
     if (!status)
-        status = read_real(r, "top_p", 0, 1, &g->top_p);
+        status = read_real(r, "top_p", 1, &g->top_p);
     if (!status)
-        status = read_real(r, "repetition_penalty", 0, HUGE_VAL, &g->repetition_penalty);
+        status = read_real(r, "repetition_penalty", most_real, &g->repetition_penalty);
     if (!status)
         status = t5_json_integer(r, "pad_token_id", 0, MAX_ID, &g->pad_id);
     if (!status)
