@@ -76,9 +76,8 @@ static t5_status wait(t5_nccl *n, double timeout, t5_error *err) {
         ncclResult_t theirs = ncclSuccess;
         if (at == cudaSuccess)
             return T5_OK;
-        if (at != cudaErrorNotReady)
-            return check_cuda(at, "summing gradients", err);
-        if (check(ncclCommGetAsyncError(n->comm, &theirs), "looking for errors", err) != T5_OK ||
+        if ((at != cudaErrorNotReady && check_cuda(at, "summing gradients", err) != T5_OK) ||
+            check(ncclCommGetAsyncError(n->comm, &theirs), "looking for errors", err) != T5_OK ||
             check(theirs, "summing gradients", err) != T5_OK)
             break;
         if (timeout > 0 && t5_mpi_now() - started > timeout) {
