@@ -11,19 +11,32 @@ static bool holds(const char *folder, const char *file) {
     return n > 0 && (size_t)n < sizeof path && t5_file_exists(path);
 }
 
-/* RUN:TRIAL; the colon is the last one, as a path may have others. */
+/* RUN:TRIAL; both may have colons: it is the last one that has a run before it. Cuts `where` there
+ * and returns TRIAL, or NULL. */
+static const char *split(char *where) {
+    for (char *c = where + strlen(where); c > where; c--) {
+        if (*c != ':')
+            continue;
+        *c = 0;
+        if (holds(where, "results.h5"))
+            return c + 1;
+        *c = ':';
+    }
+    return NULL;
+}
+
 static t5_status open_named(const char *where, t5_saved *s, t5_error *err) {
-    const char *colon = strrchr(where, ':');
-    char *run = colon ? strndup(where, (size_t)(colon - where)) : NULL;
-    if (colon && !run)
-        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", where);
-    if (!run || !holds(run, "results.h5"))
+    char *run = strdup(where);
+    const char *trial = run ? split(run) : NULL;
+    if (!run)
+        t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", where);
+    else if (!trial)
         t5_fail(err, T5_ERR_INPUT,
                 "%s: there is no such model: a run's folder (it holds results.h5), RUN:TRIAL, or a "
                 "Hugging Face directory (it holds config.json) was expected",
                 where);
     else
-        t5_saved_open_trial(run, colon + 1, s, err);
+        t5_saved_open_trial(run, trial, s, err);
     free(run);
     return err->status;
 }

@@ -40,6 +40,23 @@ static t5_status disallow(const t5_hf_generation *g, t5_saved *s, t5_error *err)
     return T5_OK;
 }
 
+/* It may name other ids than config.json, which is checked with the shape. */
+static t5_status check_ids(const char *directory, const t5_hf_generation *g, int vocab,
+                           t5_error *err) {
+    const struct {
+        const char *key;
+        int id;
+    } ids[] = {{"eos_token_id", g->eos_id},
+               {"pad_token_id", g->pad_id},
+               {"decoder_start_token_id", g->start_id}};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (ids[i].id >= vocab)
+            return t5_fail(err, T5_ERR_INPUT,
+                           "%s/generation_config.json: %s is %d, the model has %d tokens",
+                           directory, ids[i].key, ids[i].id, vocab);
+    return T5_OK;
+}
+
 static t5_status open_generation(const char *directory, t5_saved *s, t5_error *err) {
     t5_hf_generation g = {0};
     if (t5_hf_generation_read(directory, &g, err) != T5_OK)
@@ -61,7 +78,7 @@ static t5_status open_generation(const char *directory, t5_saved *s, t5_error *e
         s->shape.pad_id = g.pad_id;
     if (g.start_id >= 0)
         s->shape.start_id = g.start_id;
-    if (g.n_suppress > 0)
+    if (check_ids(directory, &g, s->shape.vocab, err) == T5_OK && g.n_suppress > 0)
         disallow(&g, s, err);
     t5_hf_generation_free(&g);
     return err->status;
@@ -78,7 +95,8 @@ t5_status t5_saved_open_directory(const char *directory, t5_saved *s, t5_error *
         (struct t5_saved_source){.from = p, .read = read_parameter, .close = close_directory};
     s->shape = *t5_pretrained_shape(p);
     s->family = t5_pretrained_family(p);
-    if (open_generation(directory, s, err) == T5_OK && open_tokenizer(directory, s, err) == T5_OK)
-        t5_check_tokenizer(&s->shape, s->tokenizer, err);
+    if (open_generation(directory, s, err) == T5_OK && open_tokenizer(directory, s, err) == T5_OK &&
+        t5_check_tokenizer(&s->shape, s->tokenizer, err) != T5_OK)
+        t5_error_prefix(err, "%s", directory);
     return err->status;
 }

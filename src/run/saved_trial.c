@@ -1,5 +1,6 @@
 /* A saved model that is a trial's checkpoint. */
 #include "io/checkpoint.h"
+#include "io/file.h"
 #include "run/saved_fields.h"
 #include "run/saved_internal.h"
 #include "run/saved_write.h"
@@ -111,6 +112,16 @@ static t5_status allow_labels(t5_saved *s, t5_error *err) {
     return T5_OK;
 }
 
+/* For a reason that the file's name alone does not give. */
+static t5_status check_there(const char *run, const char *trial, const char *path, t5_error *err) {
+    if (*trial && !strchr(trial, '/') && t5_file_exists(path))
+        return T5_OK;
+    return t5_fail(err, T5_ERR_INPUT,
+                   "%s has no weights of a trial \"%s\" (%s is not there): there is no such trial, "
+                   "or its weights were not kept (output.save_weights, a full disk, a failure)",
+                   run, trial, path);
+}
+
 t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *s, t5_error *err) {
     char path[T5_SAVED_PATH];
     t5_checkpoint *c;
@@ -119,7 +130,8 @@ t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *s, t
     if (!(s->name = malloc(size)) || !(s->run = strdup(run)) || !(s->trial = strdup(trial)))
         return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", run);
     snprintf(s->name, size, "%s:%s", run, trial);
-    if (t5_saved_path(run, trial, path, err) != T5_OK || t5_checkpoint_open(path, &c, err) != T5_OK)
+    if (t5_saved_path(run, trial, path, err) != T5_OK ||
+        check_there(run, trial, path, err) != T5_OK || t5_checkpoint_open(path, &c, err) != T5_OK)
         return err->status;
     *s->source =
         (struct t5_saved_source){.from = c, .read = read_parameter, .close = close_checkpoint};

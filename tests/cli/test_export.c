@@ -70,6 +70,15 @@ static void bad_input_is_explained(void **state) {
         {"export bare:all out", "bare/results.h5: /trials/all has no attribute"},
         {"predict --model damaged:all data.jsonl", "damaged/checkpoints/all/best.h5"},
         {"predict --model run_random:none data.jsonl", "run_random/checkpoints/none/best.h5"},
+        {"export run_random: out", "run_random has no weights of a trial \"\""},
+        {"export run_random:../checkpoints/all out", "run_random has no weights of a trial"},
+        {"export doubtful out",
+         "doubtful/trials/top40.h5: cannot be read or is damaged, so that the "
+         "best trial is not known; name a trial as doubtful:TRIAL"},
+        {"export run_random .", ".: a new or an empty folder was expected"},
+        {"predict --model start data.jsonl",
+         "start/generation_config.json: decoder_start_token_id is 48, the model has 48 tokens"},
+        {"predict --model end data.jsonl", "end: the tokeniser's end token is 1"},
     };
     (void)state;
     run_result r =
@@ -79,7 +88,11 @@ static void bad_input_is_explained(void **state) {
             "cp -r run_random cut && truncate -s -1 cut/checkpoints/all/best.h5 && "
             "cp -r run_random unfinished && rm unfinished/trials/* && "
             "cp -r run_random no_results && rm no_results/results.h5 && "
-            "cp -r run_random bare && rm bare/trials/all.h5");
+            "cp -r run_random bare && rm bare/trials/all.h5 && "
+            "cp -r run_random doubtful && truncate -s 3000 doubtful/trials/top40.h5 && "
+            "cp -r v1_1 start && echo '{\"decoder_start_token_id\": 48}' "
+            "> start/generation_config.json && "
+            "cp -r v1_0 end && echo '{\"eos_token_id\": 5}' > end/generation_config.json");
     expect_status("preparing", &r, 0);
     free(r.output);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -206,6 +219,23 @@ static void best_trial_is_meant(void **state) {
     free(e.output);
 }
 
+/* A run's path may have colons, and a trial's name, too. */
+static void colons_are_no_trouble(void **state) {
+    (void)state;
+    run_result r = run("cp -r run_random c:o && mv c:o/checkpoints/all c:o/checkpoints/l:o:n && "
+                       "head -n 20 data.jsonl > texts.txt");
+    expect_status("preparing", &r, 0);
+    free(r.output);
+    char *expected = predict("run_random:all", "");
+    char *found = predict("c:o:l:o:n", "");
+    expect_same("c:o:l:o:n", found, expected);
+    free(found);
+    found = predict("./c:o/:l:o:n", "");
+    expect_same("./c:o/:l:o:n", found, expected);
+    free(found);
+    free(expected);
+}
+
 static void card_tells_how(void **state) {
     static const char *const texts[] = {"# top40\n",
                                         "| learning rate | 0.01 |",
@@ -253,6 +283,7 @@ int main(void) {
         cmocka_unit_test(weights_need_not_be_kept),
         cmocka_unit_test(answers_agree),
         cmocka_unit_test(best_trial_is_meant),
+        cmocka_unit_test(colons_are_no_trouble),
         cmocka_unit_test(card_tells_how),
         cmocka_unit_test(training_goes_on),
     };
