@@ -7,7 +7,9 @@ if(NOT T5_WITH_CUDA)
   t5_test_properties(cuda.nvcc cuda)
   return()
 endif()
-set(hot kernels_loss kernels_norm_forward kernels_norm_backward kernels_optimizer)
+set(hot kernels_attention_backward kernels_attention_forward kernels_attention_mma_backward
+    kernels_attention_mma_forward kernels_attention_rows kernels_loss kernels_norm_backward kernels_norm_forward
+    kernels_optimizer)
 add_test(NAME cuda.spills COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/spills.sh
          ${PROJECT_BINARY_DIR}/CMakeFiles/t5_cuda_kernels.dir ${hot})
 t5_test_properties(cuda.spills cuda)
