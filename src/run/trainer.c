@@ -82,6 +82,19 @@ static t5_status my_gradients(training *t, const t5_epoch *epoch, int64_t s, dou
     return rows > 0 ? t5_model_loss_sum(t->model, &rides[RIDE_LOSS], err) : T5_OK;
 }
 
+/* Where the gradients are in host memory a rank joins the sum whatever has failed on it, or the
+ * others would wait for it. (Between GPUs they wait no longer than parallel.timeout_s.) */
+static void join_in_place(training *t, float f[N_RIDES], float *behind_gradients) {
+    t5_device *dev = t->w->device;
+    t5_error failure = {0};
+    if (dev->ops->sync(dev, &failure) != T5_OK) {
+        f[RIDE_FAILED] = 1;
+        if (t->alone.status == T5_OK)
+            t->alone = failure;
+    }
+    memcpy(behind_gradients, f, N_RIDES * sizeof *f);
+}
+
 /* Sums gradients and rides over the group in one all-reduce. */
 static t5_status sum_over_group(training *t, double rides[N_RIDES], t5_error *err) {
     t5_device *dev = t->w->device;
@@ -92,9 +105,11 @@ static t5_status sum_over_group(training *t, double rides[N_RIDES], t5_error *er
         return T5_OK;
     for (int i = 0; i < N_RIDES; i++)
         f[i] = (float)rides[i];
-    dev->ops->to_device(dev, grad + n, f, sizeof f);
-    if ((dev->host_memory && dev->ops->sync(dev, err) != T5_OK) ||
-        t5_reducer_sum(t->w->reducer, grad, n + N_RIDES, err) != T5_OK ||
+    if (dev->host_memory)
+        join_in_place(t, f, grad + n);
+    else
+        dev->ops->to_device(dev, grad + n, f, sizeof f);
+    if (t5_reducer_sum(t->w->reducer, grad, n + N_RIDES, err) != T5_OK ||
         dev->ops->to_host(dev, f, grad + n, sizeof f, err) != T5_OK)
         return err->status;
     for (int i = 0; i < N_RIDES; i++)
