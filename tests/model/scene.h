@@ -2,13 +2,14 @@
  * weights, a packed batch of sequences of different lengths, and comparisons. */
 #ifndef T5_TESTS_MODEL_SCENE_H
 #define T5_TESTS_MODEL_SCENE_H
+#include "backend.h"
 #include "reference.h"
 #include <setjmp.h>
 #include <stddef.h>
 /* cmocka wants the above first */
 #include <cmocka.h>
 
-enum { N_SEQ = 4, MAX_TOKENS = 64, THREADS = 2 };
+enum { N_SEQ = 4, MAX_TOKENS = 64 };
 
 static const t5_loss_settings PLAIN = {.alpha = 1};
 static const t5_loss_settings SMOOTHED = {.smoothing = 0.1f, .alpha = 1};
@@ -126,7 +127,7 @@ static inline void scene_weights(t5_model *model) {
 static inline void scene_open_shape(scene *c, t5_shape shape, bool bf16) {
     t5_error err = {0};
     *c = (scene){0};
-    must(t5_device_open_cpu(THREADS, &c->dev, &err), &err);
+    must(backend_open(&c->dev, &err), &err);
     if (bf16 && !c->dev->has_bf16) {
         print_message("skipped: %s has no bfloat16\n", c->dev->info);
         t5_device_close(c->dev);

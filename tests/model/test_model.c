@@ -28,7 +28,7 @@ static void failing_creation_leaves_nothing(void **state) {
     t5_shape shape = scene_shape(false);
     t5_device *dev = NULL;
     t5_error err = {0};
-    must(t5_device_open_cpu(THREADS, &dev, &err), &err);
+    must(backend_open(&dev, &err), &err);
     int arenas = dev->has_bf16 ? 6 : 5;
     for (int i = 0; i <= arenas; i++) {
         t5_model *model = NULL;
@@ -72,7 +72,7 @@ static void bfloat16_needs_the_hardware(void **state) {
     t5_device *dev = NULL;
     t5_model *model = NULL;
     t5_error err = {0};
-    must(t5_device_open_cpu(1, &dev, &err), &err);
+    must(backend_open(&dev, &err), &err);
     bool has_bf16 = dev->has_bf16;
     dev->has_bf16 = false;
     assert_int_equal(t5_model_create(dev, &shape, true, false, &model, &err), T5_ERR_DEVICE);
@@ -179,7 +179,7 @@ static void initial_weights_have_their_deviations(void **state) {
         shape.heads = 6;
         scene c = {0};
         t5_error err = {0};
-        must(t5_device_open_cpu(THREADS, &c.dev, &err), &err);
+        must(backend_open(&c.dev, &err), &err);
         must(t5_model_create(c.dev, &shape, false, true, &c.model, &err), &err);
         must(t5_model_init_random(c.model, 42, &err), &err);
         float *w = scene_read(&c, T5_ARENA_WEIGHT);

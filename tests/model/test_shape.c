@@ -29,7 +29,7 @@ static void bad_shapes_are_refused(void **state) {
 #undef FIELD
     t5_device *dev = NULL;
     t5_error err = {0};
-    must(t5_device_open_cpu(1, &dev, &err), &err);
+    must(backend_open(&dev, &err), &err);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         t5_shape shape = scene_shape(false);
         memcpy((char *)&shape + bad[i].field, &bad[i].value, sizeof bad[i].value);

@@ -2,7 +2,7 @@
  * Transformers Trainer: the losses in curve_t5small_*.txt. make_curve.py says what the runs are,
  * and why there are two.
  *
- *     oracle_test_curve [BACKEND [figures]]        (cpu)
+ *     oracle_test_curve [BACKEND [figures]]        (cpu or cuda)
  *
  * With `figures`, the largest differences are printed. Under a sanitizer only the first steps are
  * made: they are many times slower there. */

@@ -1,13 +1,15 @@
 /* The model against Transformers: logits, losses, every gradient, the parameters after ten
  * optimiser steps, and generated sequences, for a T5 v1.0 and a v1.1. Fixtures: make_fixtures.py.
  *
- *     oracle_test_oracle [BACKEND [figures]]        (cpu)
+ *     oracle_test_oracle [BACKEND [figures | PATTERN]]        (cpu or cuda)
  *
- * With `figures`, the largest error of every check is printed. */
+ * With `figures`, the largest error of every check is printed; with a pattern (* and ?), only the
+ * checks whose names it matches are made: "v1_0*sequences". */
 #include "backend.h"
 #include "fixture.h"
 #include "model/generate.h"
 #include "model/model.h"
+#include <fnmatch.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -395,7 +397,9 @@ int main(int argc, char **argv) {
     test_case cases[N_CASES];
     /* cmocka leaves out the entries at the end that have no function */
     struct CMUnitTest tests[1 + N_CASES] = {cmocka_unit_test(bad_fixtures_are_refused)};
-    int n = 0, failed = 1;
+    const char *what = argc > 2 ? argv[2] : "*";
+    const bool figures = strcmp(what, "figures") == 0;
+    int n = 0, n_run = 0, failed = 1;
     t5_device *dev = backend_open(argc > 1 ? argv[1] : "cpu");
     if (!dev)
         goto done;
@@ -408,10 +412,15 @@ int main(int argc, char **argv) {
         n = add_cases(dev, files[i], f[i], cases, n);
     }
     for (int i = 0; i < n; i++)
-        tests[1 + i] = (struct CMUnitTest){
-            .name = cases[i].name, .test_func = cases[i].function, .initial_state = &cases[i]};
+        if (figures || fnmatch(what, cases[i].name, 0) == 0)
+            tests[++n_run] = (struct CMUnitTest){
+                .name = cases[i].name, .test_func = cases[i].function, .initial_state = &cases[i]};
+    if (n_run == 0) {
+        fprintf(stderr, "no check is called %s\n", what);
+        goto done;
+    }
     failed = cmocka_run_group_tests_name("oracle", tests, NULL, NULL);
-    for (int i = 0; argc > 2 && strcmp(argv[2], "figures") == 0 && i < n; i++)
+    for (int i = 0; figures && i < n; i++)
         printf("%s: %.2g (%s)\n", cases[i].name, cases[i].worst, cases[i].worst_name);
 done:
     for (int i = 0; i < N_FILES; i++)
