@@ -1,6 +1,8 @@
 #include "io/replace.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +112,23 @@ t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_e
     }
     free(temporary);
     return status;
+}
+
+/* ".NAME.tmp.PID" */
+static bool is_temporary(const char *name) {
+    const char *tmp = strstr(name, ".tmp.");
+    return name[0] == '.' && tmp > name && tmp[5] && tmp[5 + strspn(tmp + 5, "0123456789")] == 0;
+}
+
+void t5_file_remove_temporaries(const char *folder) {
+    DIR *dir = opendir(folder);
+    const struct dirent *entry;
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)))
+        if (is_temporary(entry->d_name))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
 }
 
 int t5_file_sync_folder(const char *path) {

@@ -18,6 +18,10 @@ int t5_file_write(int fd, const void *data, size_t bytes);
 /* fsyncs fd, closes it in any case, and goes on as t5_file_replace does. */
 t5_status t5_file_finish(const char *path, const char *temporary, int fd, t5_error *err);
 
+/* Removes what writers that were killed have left in a folder: files .NAME.tmp.PID. As far as that
+ * works; no such folder is fine. Nobody may be writing there. */
+void t5_file_remove_temporaries(const char *folder);
+
 /* T5_ERR_IO if the folder of `path` does not exist or cannot be written to: lets a long run fail
  * before its work rather than after it. */
 t5_status t5_file_check_folder(const char *path, t5_error *err);

@@ -8,9 +8,11 @@
 #include "run/export.h"
 #include "run/predict.h"
 #include "run/score.h"
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { EXIT_FAILED = 1, EXIT_WRONG_INPUT = 2 };
 
@@ -91,11 +93,24 @@ static int alone(const t5_cli *cli, t5_error *err) {
     return err->status == T5_OK ? EXIT_SUCCESS : complain(err);
 }
 
+/* A closed descriptor 0, 1 or 2 would be given to the next file that is opened, and that file's
+ * bytes be read as texts or mixed with messages. */
+static void keep_standard_streams(void) {
+    int fd;
+    do
+        fd = open("/dev/null", O_RDONLY);
+    while (fd >= 0 && fd <= 2);
+    if (fd > 2)
+        close(fd);
+}
+
 int main(int argc, char **argv) {
     t5_cli cli;
     t5_error err = {0};
     int status;
 
+    keep_standard_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is a write error */
     t5_cli_parse(argc, argv, &cli, &err);
     if (err.status == T5_OK && cli.verb == T5_CLI_HELP) {
         fputs(t5_cli_help(cli.about), stdout);

@@ -1,5 +1,6 @@
 #include "run/resume.h"
 #include "io/file.h"
+#include "io/replace.h"
 #include "io/store_read.h"
 #include <math.h>
 #include <stdio.h>
@@ -159,6 +160,18 @@ static t5_status read_trial(t5_store_reader *r, const t5_plan_trial *t, bool ret
         return err->status;
     *kept = same_spec(&spec, &t->spec) && has_ended(s, retry_failed);
     return T5_OK;
+}
+
+void t5_resume_clean(const t5_prepared *p) {
+    const char *dir = p->config->output_dir;
+    char path[4352];
+    t5_file_remove_temporaries(dir);
+    snprintf(path, sizeof path, "%s/trials", dir);
+    t5_file_remove_temporaries(path);
+    for (int t = 0; t < p->plan.n; t++) {
+        snprintf(path, sizeof path, "%s/checkpoints/%s", dir, p->plan.trials[t].name);
+        t5_file_remove_temporaries(path);
+    }
 }
 
 t5_status t5_resume_read(const t5_prepared *p, bool retry_failed, bool *kept,

@@ -16,4 +16,7 @@ uint64_t t5_fingerprint(const t5_source *source);
 t5_status t5_resume_read(const t5_prepared *prepared, bool retry_failed, bool *kept,
                          t5_trial_summary *summaries, t5_error *err);
 
+/* Removes what a run that was killed was writing in the output folder: nobody else will. */
+void t5_resume_clean(const t5_prepared *prepared);
+
 #endif

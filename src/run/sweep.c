@@ -17,6 +17,7 @@ static t5_status keep_results(const t5_command *command, const t5_prepared *p, t
     if (!summaries)
         return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", p->plan.n);
     if (t5_resume_read(p, command->retry_failed, kept, summaries, err) == T5_OK) {
+        t5_resume_clean(p);
         for (int t = 0; t < p->plan.n; t++)
             if (kept[t]) {
                 t5_host_keep(host, t, &summaries[t]);

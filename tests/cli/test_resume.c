@@ -167,11 +167,20 @@ static void killed_runs_go_on(void **state) {
         free(r.output);
         wait_for(first);
         kill_all(output);
+        /* what they might have been writing; the last two are no such files */
+        r = run("cd %s && touch .results.h5.tmp.1 trials/.all.h5.tmp.22 "
+                "checkpoints/all/.best.h5.tmp.333 trials/.tmp.x trials/a.tmp.1",
+                output);
+        expect_status("leaving", &r, 0);
+        free(r.output);
         r = run("%s -np %d %s c.cfg --resume --output %s", T5MPI_MPIRUN, ranks, T5MPI, output);
         expect_status(output, &r, 0);
         expect_text(output, &r, "resume   ");
         free(r.output);
         expect_whole(output);
+        r = run("cd %s && find . -name '*.tmp.*' | sort | tr '\\n' ' '", output);
+        assert_string_equal(r.output, "./trials/.tmp.x ./trials/a.tmp.1 ");
+        free(r.output);
     }
 }
 
