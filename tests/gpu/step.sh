@@ -85,7 +85,8 @@ step_bench() {
     status=$?
     cat "$work/bench.txt"
     if grep -q 'has no bfloat16' "$work/bench.txt"; then return 77; fi
-    note "$(sed -n 's/^  \(step\|batch\|floor \/ step\)  */\1 /p' "$work/bench.txt" | tr '\n' ';')"
+    note "$(sed -n -e 's/^  step  */step /p' -e 's/^  batch  */batch /p' -e 's/^  floor \/ step  */floor \/ step /p' \
+        "$work/bench.txt" | tr '\n' ';')"
     return "$status"
 }
 
