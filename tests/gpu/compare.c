@@ -1,13 +1,14 @@
 /* gpu_tests compare RUN OTHER: every trial of both runs has the same curve of the training loss.
  * Step by step while the rounding of one device has not yet led another way than that of the other,
- * then by the mean of an epoch. */
+ * then by the mean of all steps. On the CPU one and two ranks a trial differ in an epoch of the
+ * demo by about a hundredth of these limits. */
 #include "io/store_read.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { EARLY = 25 };
-static const double early_limit = 1e-4, mean_limit = 1e-2;
+static const double early_limit = 1e-5, mean_limit = 1e-3;
 
 typedef struct curve {
     double *loss;
