@@ -158,7 +158,7 @@ static void kill_all(const char *output) {
 static void killed_runs_go_on(void **state) {
     (void)state;
     for (int ranks = 1; ranks <= 2; ranks++) {
-        char output[16], first[64];
+        char output[32], first[96];
         snprintf(output, sizeof output, "killed%d", ranks);
         snprintf(first, sizeof first, "%s/checkpoints/all/best.h5", output);
         run_result r = run("%s -np %d %s c.cfg --output %s >/dev/null 2>&1 &", T5MPI_MPIRUN, ranks,
