@@ -1,43 +1,12 @@
 #include "run/card.h"
 #include "io/replace.h"
-#include "io/store_read.h"
-#include "run/metrics.h"
+#include "run/results_read.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A trial in results.h5; the first failure sticks and the rest is not written. */
-typedef struct card {
-    FILE *out;
-    t5_store_reader *results;
-    char trial[192]; /* "/trials/NAME" */
-    t5_error *err;
-} card;
-
-static double number(card *c, const char *name) {
-    double value = 0;
-    if (c->err->status == T5_OK)
-        t5_store_get_double(c->results, c->trial, name, &value, c->err);
-    return value;
-}
-
-static long long count(card *c, const char *object, const char *name) {
-    int64_t value = 0;
-    if (c->err->status == T5_OK)
-        t5_store_get_int(c->results, object, name, &value, c->err);
-    return value;
-}
-
-/* malloc'd, or NULL after a failure. */
-static char *text(card *c, const char *object, const char *name) {
-    char *value = NULL;
-    if (c->err->status == T5_OK)
-        t5_store_get_text(c->results, object, name, &value, c->err);
-    return value;
-}
-
-static void put_head(card *c, const char *trial) {
-    fprintf(c->out,
+static void put_head(const char *trial, FILE *out) {
+    fprintf(out,
             "---\n"
             "library_name: transformers\n"
             "pipeline_tag: text2text-generation\n"
@@ -53,7 +22,7 @@ static void put_head(card *c, const char *trial) {
             trial);
 }
 
-static void put_use(card *c) {
+static void put_use(FILE *out) {
     fputs("\n## Use\n"
           "\n"
           "```python\n"
@@ -71,91 +40,91 @@ static void put_use(card *c) {
           "`num_beams=4, early_stopping=True`. Without Python:\n"
           "\n"
           "    t5mpi predict --model . texts.txt\n",
-          c->out);
+          out);
 }
 
-static void put_training(card *c) {
-    char *loss = text(c, c->trial, "loss");
-    bool focal = loss && strcmp(loss, "focal") == 0;
-    long long top_n = count(c, c->trial, "top_n");
+static void put_training(const t5_trial_summary *t, FILE *out) {
+    const t5_loss_spec *loss = &t->spec.loss;
 
-    fprintf(c->out, "\n## Training\n\n| | |\n|---|---|\n| learning rate | %g |\n| labels | ",
-            number(c, "learning_rate"));
-    if (top_n > 0)
-        fprintf(c->out, "rows with no other than the %lld most frequent |\n", top_n);
+    fprintf(out, "\n## Training\n\n| | |\n|---|---|\n| learning rate | %g |\n| labels | ",
+            t->spec.learning_rate);
+    if (t->spec.top_n > 0)
+        fprintf(out, "rows with no other than the %d most frequent |\n", t->spec.top_n);
     else
-        fprintf(c->out, "all |\n");
-    if (focal)
-        fprintf(c->out, "| loss | focal, gamma %g, alpha %g |\n", number(c, "gamma"),
-                number(c, "alpha"));
+        fprintf(out, "all |\n");
+    if (loss->kind == T5_LOSS_FOCAL)
+        fprintf(out, "| loss | focal, gamma %g, alpha %g |\n", loss->gamma, loss->alpha);
     else
-        fprintf(c->out, "| loss | cross entropy, label smoothing %g |\n",
-                number(c, "label_smoothing"));
-    fprintf(c->out, "| seed | %lld |\n| rows | %lld training, %lld validation, %lld test |\n",
-            count(c, c->trial, "seed"), count(c, c->trial, "rows_train"),
-            count(c, c->trial, "rows_val"), count(c, c->trial, "rows_test"));
-    fprintf(c->out,
-            "| best epoch | %lld |\n"
-            "| data set | %lld rows, %lld different labels, %lld occurrences |\n",
-            count(c, c->trial, "best_epoch"), count(c, "/dataset", "rows"),
-            count(c, "/dataset", "distinct_emojis"), count(c, "/dataset", "occurrences"));
-    free(loss);
+        fprintf(out, "| loss | cross entropy, label smoothing %g |\n", loss->label_smoothing);
+    fprintf(out,
+            "| seed | %lld |\n| rows | %lld training, %lld validation, %lld test |\n"
+            "| best epoch | %d |\n",
+            (long long)t->spec.seed, (long long)t->rows_train, (long long)t->rows_val,
+            (long long)t->rows_test, t->best_epoch);
 }
 
-static void put_metrics(card *c) {
-    char test[200];
-    snprintf(test, sizeof test, "%.190s/test", c->trial);
-    if (c->err->status != T5_OK || !t5_store_has(c->results, test))
-        return; /* no test rows */
+static t5_status put_data(t5_store_reader *results, FILE *out, t5_error *err) {
+    int64_t rows, labels, occurrences;
+    if (t5_store_get_int(results, "/dataset", "rows", &rows, err) == T5_OK &&
+        t5_store_get_int(results, "/dataset", "distinct_emojis", &labels, err) == T5_OK &&
+        t5_store_get_int(results, "/dataset", "occurrences", &occurrences, err) == T5_OK)
+        fprintf(out, "| data set | %lld rows, %lld different labels, %lld occurrences |\n",
+                (long long)rows, (long long)labels, (long long)occurrences);
+    return err->status;
+}
+
+static void put_metrics(const t5_metrics *m, FILE *out) {
     fputs("\n## Metrics\n\nOf the test split, with the best epoch's weights.\n\n| | |\n|---|---|\n",
-          c->out);
-    for (int i = 0; i < T5_N_METRICS; i++) {
-        const char *name = t5_metric_names[i];
-        double value = 0;
-        if (t5_metric_is_count(i))
-            fprintf(c->out, "| %s | %lld |\n", name, count(c, test, name));
-        else if (c->err->status == T5_OK &&
-                 t5_store_get_double(c->results, test, name, &value, c->err) == T5_OK)
-            fprintf(c->out, "| %s | %.4f |\n", name, value);
-    }
+          out);
+    for (int i = 0; i < T5_N_METRICS; i++)
+        fprintf(out, t5_metric_is_count(i) ? "| %s | %.0f |\n" : "| %s | %.4f |\n",
+                t5_metric_names[i], t5_metric_value(m, i));
 }
 
 /* Indented, so that nothing in it is Markdown. */
-static void put_config(card *c) {
-    char *config = text(c, "/", "config"), *rest = config;
-    fputs("\n## Configuration\n\nOf the whole sweep.\n\n", c->out);
-    for (char *line; config && (line = strsep(&rest, "\n"));)
+static t5_status put_config(t5_store_reader *results, FILE *out, t5_error *err) {
+    char *config = NULL;
+    if (t5_store_get_text(results, "/", "config", &config, err) != T5_OK)
+        return err->status;
+    fputs("\n## Configuration\n\nOf the whole sweep.\n\n", out);
+    for (char *line, *rest = config; (line = strsep(&rest, "\n"));)
         if (*line || rest) /* not what is behind the last newline */
-            fprintf(c->out, *line ? "    %s\n" : "%s\n", line);
+            fprintf(out, *line ? "    %s\n" : "%s\n", line);
     free(config);
+    return T5_OK;
+}
+
+static t5_status put_all(t5_store_reader *results, const char *trial, FILE *out, t5_error *err) {
+    t5_trial_summary t;
+    if (t5_results_read_trial(results, trial, &t, err) != T5_OK)
+        return err->status;
+    put_head(trial, out);
+    put_use(out);
+    put_training(&t, out);
+    if (put_data(results, out, err) != T5_OK)
+        return err->status;
+    if (t.has_test)
+        put_metrics(&t.test, out);
+    return put_config(results, out, err);
 }
 
 t5_status t5_card_write(const char *run, const char *trial, const char *directory, t5_error *err) {
-    char path[4352], *memory = NULL;
+    char path[4352], *text = NULL;
     size_t bytes = 0;
-    card c = {.err = err};
+    t5_store_reader *results = NULL;
 
-    snprintf(c.trial, sizeof c.trial, "/trials/%s", trial);
     snprintf(path, sizeof path, "%s/results.h5", run);
-    if (t5_store_open(path, &c.results, err) != T5_OK)
+    if (t5_store_open(path, &results, err) != T5_OK)
         return err->status;
-    c.out = open_memstream(&memory, &bytes);
-    if (!c.out) {
-        t5_fail(err, T5_ERR_MEMORY, "out of memory for the model card");
-        goto done;
-    }
-    put_head(&c, trial);
-    put_use(&c);
-    put_training(&c);
-    put_metrics(&c);
-    put_config(&c);
-    if (fclose(c.out) != 0)
+    FILE *out = open_memstream(&text, &bytes);
+    if (out)
+        put_all(results, trial, out, err);
+    if (!out || fclose(out) != 0)
         t5_fail(err, T5_ERR_MEMORY, "out of memory for the model card");
     snprintf(path, sizeof path, "%s/README.md", directory);
     if (err->status == T5_OK)
-        t5_file_replace(path, memory, bytes, err);
-done:
-    t5_store_close(c.results);
-    free(memory);
+        t5_file_replace(path, text, bytes, err);
+    t5_store_close(results);
+    free(text);
     return err->status;
 }

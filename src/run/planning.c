@@ -139,6 +139,7 @@ t5_status t5_sweep_plan(t5_comm *world, const t5_command *command, FILE *out, t5
         t5_comm_bcast(world, 0, &wish, sizeof wish, err) == T5_OK &&
         t5_devices_open(world, &wish, &device, &bf16, err) == T5_OK && t5_comm_rank(world) == 0) {
         t5_prepared_greet(&p, t5_comm_size(world), device->info, out);
+        fputc('\n', out);
         print_lengths(&p, err, out);
         print_memory(&p, bf16, out);
         fprintf(out, "training at most %d epochs of batches of %d rows, %s\n",

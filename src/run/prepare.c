@@ -52,6 +52,5 @@ void t5_prepared_greet(const t5_prepared *p, int ranks, const char *device, FILE
             p->plan.n == 1 ? "" : "s", groups, groups == 1 ? "" : "s", p->config->ranks_per_trial,
             p->config->ranks_per_trial == 1 ? "" : "s");
     fprintf(out, "device   %s per rank\n", device);
-    fprintf(out, "results  %s\n\n", p->config->output_dir);
-    fflush(out);
+    fprintf(out, "results  %s\n", p->config->output_dir);
 }

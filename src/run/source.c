@@ -4,6 +4,7 @@
 #include "run/nomodel.h"
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 static t5_status append_row(void *user, const char *const *values, const size_t *lengths,
                             t5_error *err) {
@@ -145,6 +146,17 @@ void t5_source_close(t5_source *s) {
     free(s->tokenizer_block);
     free(s->selections);
     memset(s, 0, sizeof *s);
+}
+
+/* Each text is hashed with what the texts before it came to, so their bounds count, too. */
+uint64_t t5_source_fingerprint(const t5_source *s) {
+    uint64_t h = XXH3_64bits(s->tokenizer_block, s->tokenizer_bytes);
+    for (int64_t i = 0; i < t5_rows_count(s->rows); i++) {
+        t5_str input = t5_rows_input(s->rows, i), target = t5_rows_target(s->rows, i);
+        h = XXH3_64bits_withSeed(input.s, input.n, h);
+        h = XXH3_64bits_withSeed(target.s, target.n, h);
+    }
+    return h;
 }
 
 const t5_source_selection *t5_source_find(const t5_source *s, int top_n) {

@@ -33,6 +33,10 @@ t5_status t5_source_open(const t5_config *config, const t5_plan *plan, t5_source
                          t5_error *err);
 void t5_source_close(t5_source *source);
 
+/* A number (XXH3) for the rows and the tokeniser that trials are trained with: another one for
+ * others. Reads all texts. */
+uint64_t t5_source_fingerprint(const t5_source *source);
+
 /* The selection of a filter, NULL if it left no rows. */
 const t5_source_selection *t5_source_find(const t5_source *source, int top_n);
 

@@ -9,34 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What an earlier run in the output folder has left: kept[t] says of which trials. */
-static t5_status keep_results(const t5_command *command, const t5_prepared *p, t5_host *host,
-                              bool *kept, FILE *out, t5_error *err) {
-    t5_trial_summary *summaries = calloc((size_t)p->plan.n + 1, sizeof *summaries);
-    int n = 0;
-    if (!summaries)
-        return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", p->plan.n);
-    if (t5_resume_read(p, command->retry_failed, kept, summaries, err) == T5_OK) {
-        t5_resume_clean(p);
-        for (int t = 0; t < p->plan.n; t++)
-            if (kept[t]) {
-                t5_host_keep(host, t, &summaries[t]);
-                n++;
-            }
-        if (n > 0)
-            fprintf(out, "resume   %d of %d trial%s %s ended already and %s kept\n", n, p->plan.n,
-                    p->plan.n == 1 ? "" : "s", n == 1 ? "has" : "have", n == 1 ? "is" : "are");
-        else
-            fputs("resume   no trial has ended here yet\n", out);
-    }
-    free(summaries);
-    return err->status;
-}
-
 /* Makes the output folder and writes what is known before the first trial: the file of every trial
- * that is not kept ("pending") and the index with its links, so that results.h5 is readable from
- * the start. */
-static t5_status start_results(const t5_prepared *p, t5_host *host, const bool *kept, int ranks,
+ * that is not kept from an earlier run ("pending") and the index with its links, so that results.h5
+ * is readable from the start. */
+static t5_status start_results(const t5_prepared *p, t5_host *host, uint64_t fingerprint, int ranks,
                                const char *device, t5_error *err) {
     const char *dir = p->config->output_dir;
     char path[4352];
@@ -46,23 +22,35 @@ static t5_status start_results(const t5_prepared *p, t5_host *host, const bool *
     if (t5_file_make_folder(path, err) != T5_OK)
         return err->status;
     for (int t = 0; t < p->plan.n; t++)
-        if (!kept[t] && t5_results_write_trial(dir, &summaries[t], NULL, NULL, err) != T5_OK)
+        if (strcmp(summaries[t].status, "pending") == 0 &&
+            t5_results_write_trial(dir, &summaries[t], NULL, NULL, err) != T5_OK)
             return err->status;
     return t5_results_write_index(dir, p->config, &p->plan, t5_dataset_labels(p->source.set),
-                                  t5_rows_count(p->source.rows), t5_fingerprint(&p->source), ranks,
-                                  device, err);
+                                  t5_rows_count(p->source.rows), fingerprint, ranks, device, err);
+}
+
+static void print_kept(int n, int trials, FILE *out) {
+    if (n > 0)
+        fprintf(out, "resume   %d of %d trial%s %s ended already and %s kept\n", n, trials,
+                trials == 1 ? "" : "s", n == 1 ? "has" : "have", n == 1 ? "is" : "are");
+    else
+        fputs("resume   no trial has ended here yet\n", out);
 }
 
 static t5_status begin(const t5_command *command, const t5_prepared *p, t5_host *host, int ranks,
                        const char *device, FILE *out, t5_error *err) {
-    bool *kept = calloc((size_t)p->plan.n + 1, sizeof *kept);
-    if (!kept)
-        t5_fail(err, T5_ERR_MEMORY, "out of memory for %d trials", p->plan.n);
-    else if ((!command->resume || keep_results(command, p, host, kept, out, err) == T5_OK) &&
-             start_results(p, host, kept, ranks, device, err) == T5_OK)
-        t5_prepared_greet(p, ranks, device, out);
-    free(kept);
-    return err->status;
+    uint64_t fingerprint = t5_source_fingerprint(&p->source);
+    int n_kept = 0;
+    if ((command->resume &&
+         t5_resume(p, fingerprint, command->retry_failed, host, &n_kept, err) != T5_OK) ||
+        start_results(p, host, fingerprint, ranks, device, err) != T5_OK)
+        return err->status;
+    t5_prepared_greet(p, ranks, device, out);
+    if (command->resume)
+        print_kept(n_kept, p->plan.n, out);
+    fputc('\n', out);
+    fflush(out);
+    return T5_OK;
 }
 
 static void print_report(const t5_prepared *p, t5_host *host, FILE *out) {
