@@ -48,25 +48,23 @@ static t5_status shard_loss(t5_worker *w, t5_model *model, const t5_shard *s,
 
 /* This rank's answers: per row the number of tokens, then max_length ids. */
 static t5_status shard_answers(t5_worker *w, t5_model *model, const t5_shard *s,
-                               const t5_evaluation *e, int max_length, int32_t *out,
-                               t5_error *err) {
+                               const t5_evaluation *e, int32_t *out, t5_error *err) {
     const t5_shape *shape = t5_model_shape(model);
-    int most = w->setup->settings.eval_batch_size, record = max_length + 1;
+    int max_length = e->decode->max_length, record = max_length + 1;
+    int most = w->setup->settings.eval_batch_size;
     int batch = s->n < most ? (int)s->n : most; /* room for rows that are there */
-    uint8_t *allowed = calloc((size_t)shape->vocab, 1);
+    uint8_t *allowed = NULL;
     int32_t *ids = malloc((size_t)batch * (size_t)(max_length + 1) * sizeof *ids + 1);
     t5_batch b;
 
     t5_batch_init(&b);
-    if (!allowed || !ids) {
+    if (!ids)
         t5_fail(err, T5_ERR_MEMORY, "out of memory for generated answers");
+    else if (e->decode->restrict_to_labels)
+        t5_generation_labels(w->setup->tokenizer, e->n_labels, shape, &allowed, err);
+    if (err->status != T5_OK)
         goto done;
-    }
-    allowed[shape->eos_id] = 1;
-    for (int l = 0; l < e->n_labels; l++)
-        allowed[t5_tokenizer_label_id(w->setup->tokenizer, l)] = 1;
-    t5_generate_settings g = t5_generation_of(
-        e->decode, e->decode->restrict_to_labels ? allowed : NULL, w->setup->settings.max_target);
+    t5_generate_settings g = t5_generation_of(e->decode, allowed);
     for (int64_t i = 0; i < s->n; i += batch) {
         int64_t to = i + batch < s->n ? i + batch : s->n;
         int32_t *length = ids + (size_t)batch * (size_t)max_length;
@@ -120,8 +118,7 @@ static t5_status group_answers(t5_worker *w, t5_model *model, t5_split_kind kind
                                const t5_evaluation *e, t5_metrics *metrics, char ***answers,
                                t5_error *err) {
     const t5_shard *s = w->split[kind];
-    int max_length =
-        e->decode->max_length > 0 ? e->decode->max_length : w->setup->settings.max_target;
+    int max_length = e->decode->max_length;
     size_t bytes = (size_t)s->n * (size_t)(max_length + 1) * sizeof(int32_t);
     int32_t *mine = malloc(bytes + 1);
     void *all = NULL;
@@ -131,7 +128,7 @@ static t5_status group_answers(t5_worker *w, t5_model *model, t5_split_kind kind
     if (!mine)
         t5_fail(err, T5_ERR_MEMORY, "out of memory for generated answers");
     else
-        shard_answers(w, model, s, e, max_length, mine, err);
+        shard_answers(w, model, s, e, mine, err);
     if (t5_comm_agree(w->group, err) != T5_OK ||
         t5_comm_gather(w->group, mine, bytes, &all, &offsets, err) != T5_OK)
         goto done;

@@ -4,38 +4,13 @@
 #include "io/folder.h"
 #include "io/hf_write.h"
 #include "run/card.h"
+#include "run/hf_shape.h"
 #include "run/saved.h"
-#include "run/saved_fields.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_PATH = 4096 };
-
-static t5_hf_config config_of(const t5_saved *s) {
-    const t5_shape *shape = &s->shape;
-    return (t5_hf_config){
-        .family = s->family,
-        .vocab_size = shape->vocab,
-        .d_model = shape->d_model,
-        .d_kv = shape->d_kv,
-        .d_ff = shape->d_ff,
-        .num_heads = shape->heads,
-        .num_layers = shape->enc_layers,
-        .num_decoder_layers = shape->dec_layers,
-        .relative_buckets = shape->buckets,
-        .relative_max_distance = shape->max_distance,
-        .gated_gelu = shape->act == T5_ACTIVATION_GATED_GELU,
-        .tied = shape->tied,
-        .scaled_output = shape->tied && !shape->unscaled,
-        .bias_every_layer = shape->bias_every_layer,
-        .layer_norm_epsilon = t5_as_written(shape->eps),
-        .dropout_rate = s->dropout_rate,
-        .pad_id = shape->pad_id,
-        .eos_id = shape->eos_id,
-        .start_id = shape->start_id,
-    };
-}
 
 /* ---- generation_config.json ---- */
 
@@ -142,7 +117,7 @@ done:
 /* ---- the directory ---- */
 
 static t5_status write_all(t5_saved *s, const char *directory, t5_error *err) {
-    t5_hf_config config = config_of(s);
+    t5_hf_config config = t5_hf_of_shape(&s->shape, s->family, s->dropout_rate);
     if (t5_hf_config_write(directory, &config, err) == T5_OK &&
         write_generation(s, directory, err) == T5_OK &&
         write_tokenizer(s, directory, err) == T5_OK &&

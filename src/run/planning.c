@@ -107,7 +107,7 @@ static void print_trial(const t5_prepared *p, int t, FILE *out) {
                 trial->otherwise >= 0 ? p->plan.trials[trial->otherwise].name : "the end");
 }
 
-static void print_decoding(const t5_decode_spec *d, int max_target, FILE *out) {
+static void print_decoding(const t5_decode_spec *d, FILE *out) {
     fputs("answers  the test rows ", out);
     if (d->kind == T5_DECODE_BEAM)
         fprintf(out, "with %d beams", d->beams);
@@ -119,8 +119,7 @@ static void print_decoding(const t5_decode_spec *d, int max_target, FILE *out) {
     if (d->repetition_penalty != 1)
         fprintf(out, ", repetition penalty %g", d->repetition_penalty);
     fprintf(out, ", %s, at most %d tokens; validation greedily\n",
-            d->restrict_to_labels ? "labels only" : "any token",
-            d->max_length > 0 ? d->max_length : max_target);
+            d->restrict_to_labels ? "labels only" : "any token", d->max_length);
 }
 
 static const char *precision_name(t5_precision wished, bool bf16) {
@@ -145,7 +144,7 @@ t5_status t5_sweep_plan(t5_comm *world, const t5_command *command, FILE *out, t5
         fprintf(out, "training at most %d epochs of batches of %d rows, %s\n",
                 p.config->train.epochs, p.config->train.batch_size,
                 precision_name(p.config->train.precision, bf16));
-        print_decoding(&p.config->eval, p.config->data.max_target, out);
+        print_decoding(&p.settings.eval, out);
         fputc('\n', out);
         for (int t = 0; t < p.plan.n; t++)
             print_trial(&p, t, out);

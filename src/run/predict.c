@@ -24,7 +24,7 @@ static t5_status start(answerer *a, const t5_predict_options *o, const t5_decode
                        t5_saved *saved, FILE *out, t5_error *err) {
     const size_t batch = (size_t)o->batch_size;
     *a = (answerer){.saved = saved, .out = out};
-    a->settings = t5_generation_of(decode, saved->allowed, decode->max_length);
+    a->settings = t5_generation_of(decode, saved->allowed);
     a->ids = malloc(batch * (size_t)a->settings.max_length * sizeof *a->ids);
     a->length = malloc(batch * sizeof *a->length);
     if (o->jsonl) {
@@ -89,7 +89,7 @@ static t5_status check_output(const answerer *a, t5_error *err) {
                    errno ? strerror(errno) : "the output is closed");
 }
 
-static t5_status answer_batch(const answerer *a, const t5_texts *texts, t5_error *err) {
+static t5_status answer_batch(const answerer *a, const t5_predict_texts *texts, t5_error *err) {
     const t5_input in = t5_input_of(&texts->batch);
     if (in.n_seq > 0 &&
         t5_generate(a->model, &in, &a->settings, a->ids, a->length, a->score, err) != T5_OK)
@@ -103,10 +103,10 @@ static t5_status answer_batch(const answerer *a, const t5_texts *texts, t5_error
 }
 
 /* A line that is wrong ends it, once the texts before it are answered. */
-static t5_status answer_all(const answerer *a, t5_texts *texts, t5_error *err) {
+static t5_status answer_all(const answerer *a, t5_predict_texts *texts, t5_error *err) {
     t5_error wrong = {0};
     while (!texts->at_end && wrong.status == T5_OK && err->status == T5_OK) {
-        t5_texts_next(texts, fileno(a->out), &wrong);
+        t5_predict_texts_next(texts, fileno(a->out), &wrong);
         if (texts->n > 0)
             answer_batch(a, texts, err);
     }
@@ -118,12 +118,12 @@ static t5_status answer_all(const answerer *a, t5_texts *texts, t5_error *err) {
 t5_status t5_predict(const t5_predict_options *o, FILE *out, FILE *notes, t5_error *err) {
     t5_saved *saved = NULL;
     t5_decode_spec decode;
-    t5_texts texts = {.fd = -1};
+    t5_predict_texts texts = {.fd = -1};
     answerer a = {0};
 
     if (t5_saved_open(o->model, &saved, err) != T5_OK ||
         t5_predict_decode(o, &saved->decode, &decode, err) != T5_OK ||
-        t5_texts_open(o->file, saved, o->batch_size, o->jsonl, &texts, err) != T5_OK ||
+        t5_predict_texts_open(o->file, saved, o->batch_size, o->jsonl, &texts, err) != T5_OK ||
         start(&a, o, &decode, saved, out, err) != T5_OK)
         goto done;
     answer_all(&a, &texts, err);
@@ -132,7 +132,7 @@ t5_status t5_predict(const t5_predict_options *o, FILE *out, FILE *notes, t5_err
                 (long long)texts.n_cut, (long long)texts.n_read, saved->max_input);
 done:
     stop(&a);
-    t5_texts_close(&texts);
+    t5_predict_texts_close(&texts);
     t5_saved_close(saved);
     return err->status;
 }

@@ -21,15 +21,15 @@ static t5_status open_input(const char *path, int *fd, t5_error *err) {
     return T5_OK;
 }
 
-t5_status t5_texts_open(const char *path, const t5_saved *saved, int capacity, bool keep,
-                        t5_texts *t, t5_error *err) {
+t5_status t5_predict_texts_open(const char *path, const t5_saved *saved, int capacity, bool keep,
+                                t5_predict_texts *t, t5_error *err) {
     if (!path)
         path = "-";
-    *t = (t5_texts){.saved = saved,
-                    .name = strcmp(path, "-") == 0 ? "standard input" : path,
-                    .keep = keep,
-                    .fd = -1,
-                    .capacity = capacity};
+    *t = (t5_predict_texts){.saved = saved,
+                            .name = strcmp(path, "-") == 0 ? "standard input" : path,
+                            .keep = keep,
+                            .fd = -1,
+                            .capacity = capacity};
     t5_batch_init(&t->batch);
     if (open_input(path, &t->fd, err) != T5_OK)
         return err->status;
@@ -41,14 +41,14 @@ t5_status t5_texts_open(const char *path, const t5_saved *saved, int capacity, b
     return T5_OK;
 }
 
-static void drop_texts(t5_texts *t) {
+static void drop_texts(t5_predict_texts *t) {
     for (int i = 0; i < t->n; i++)
         free(t->text[i].input);
     t->n = 0;
     t5_batch_clear(&t->batch);
 }
 
-void t5_texts_close(t5_texts *t) {
+void t5_predict_texts_close(t5_predict_texts *t) {
     drop_texts(t);
     t5_lines_free(&t->lines);
     t5_batch_free(&t->batch);
@@ -56,10 +56,10 @@ void t5_texts_close(t5_texts *t) {
     free(t->ids);
     if (t->fd > STDIN_FILENO)
         close(t->fd);
-    *t = (t5_texts){.fd = -1};
+    *t = (t5_predict_texts){.fd = -1};
 }
 
-static t5_status check_line(const t5_texts *t, t5_str line, bool too_long, t5_error *err) {
+static t5_status check_line(const t5_predict_texts *t, t5_str line, bool too_long, t5_error *err) {
     const char *what = NULL;
     if (too_long)
         what = "a line of more than 1 MiB";
@@ -74,7 +74,7 @@ static t5_status check_line(const t5_texts *t, t5_str line, bool too_long, t5_er
 
 /* Room for one id more than the model takes shows whether the text has to be cut: then what the
  * tokeniser would do with less room is done here, for a long text takes its time. */
-static t5_status encode(t5_texts *t, t5_str line, t5_text *text, t5_error *err) {
+static t5_status encode(t5_predict_texts *t, t5_str line, t5_text *text, t5_error *err) {
     const t5_saved *s = t->saved;
     int n = 0;
     t5_status status = t5_tokenizer_encode_with(s->tokenizer, s->n_labels, line, s->max_input + 1,
@@ -92,7 +92,7 @@ static t5_status encode(t5_texts *t, t5_str line, t5_text *text, t5_error *err) 
                            (uint32_t)(t->lines.number - 1), err);
 }
 
-static t5_status take(t5_texts *t, t5_str line, t5_error *err) {
+static t5_status take(t5_predict_texts *t, t5_str line, t5_error *err) {
     t5_text text = {.place = -1, .input_bytes = line.n};
     if (!t5_is_blank(line.s, line.n) && encode(t, line, &text, err) != T5_OK)
         return err->status;
@@ -122,7 +122,7 @@ static t5_status wait_for_more(int in_fd, int out_fd, t5_error *err) {
     return T5_OK;
 }
 
-t5_status t5_texts_next(t5_texts *t, int out_fd, t5_error *err) {
+t5_status t5_predict_texts_next(t5_predict_texts *t, int out_fd, t5_error *err) {
     drop_texts(t);
     while (t->n < t->capacity && !t->at_end) {
         t5_str line;

@@ -16,7 +16,7 @@ typedef struct t5_text {
     bool cut;  /* to what the model takes */
 } t5_text;
 
-typedef struct t5_texts {
+typedef struct t5_predict_texts {
     const t5_saved *saved;
     const char *name; /* for messages */
     bool keep;        /* texts are kept */
@@ -28,17 +28,17 @@ typedef struct t5_texts {
     t5_batch batch; /* those that are not empty; row: the line's number, 0 first */
     int32_t *ids;   /* (max_input + 1) */
     int64_t n_read, n_cut;
-} t5_texts;
+} t5_predict_texts;
 
 /* path NULL or "-": standard input. T5_ERR_INPUT: it cannot be opened, or is a folder. Freed by
- * t5_texts_close, also after a failure. */
-t5_status t5_texts_open(const char *path, const t5_saved *saved, int capacity, bool keep,
-                        t5_texts *texts, t5_error *err);
-void t5_texts_close(t5_texts *texts);
+ * t5_predict_texts_close, also after a failure. */
+t5_status t5_predict_texts_open(const char *path, const t5_saved *saved, int capacity, bool keep,
+                                t5_predict_texts *texts, t5_error *err);
+void t5_predict_texts_close(t5_predict_texts *texts);
 
 /* The next batch: waits for one text at least, takes those that have come. At the end of the input
  * at_end, and maybe no text. T5_STOPPED: the reader of out_fd went away meanwhile. After another
  * error (T5_ERR_INPUT names the line) the texts before it are there. */
-t5_status t5_texts_next(t5_texts *texts, int out_fd, t5_error *err);
+t5_status t5_predict_texts_next(t5_predict_texts *texts, int out_fd, t5_error *err);
 
 #endif

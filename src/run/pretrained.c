@@ -1,6 +1,6 @@
 #include "run/pretrained.h"
-#include "io/hf_config.h"
 #include "io/weights.h"
+#include "run/hf_shape.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,8 +97,7 @@ static t5_status find_embedding(t5_pretrained *p, t5_error *err) {
                        "%s: there is no tensor %s, and config.json says that the output is not "
                        "tied to the embedding",
                        p->directory, copies[LM_HEAD]);
-    p->shape.tied = p->config.tied;
-    p->shape.unscaled = p->config.tied && !p->config.scaled_output;
+    p->shape = t5_shape_of_hf(&p->config); /* whether it is tied is settled now */
     return T5_OK;
 }
 
@@ -143,26 +142,6 @@ static t5_status check_tensors(const t5_pretrained *p, const t5_param *params, i
 
 /* ---- open, read, close ---- */
 
-static t5_shape shape_of(const t5_hf_config *c) {
-    return (t5_shape){
-        .vocab = c->vocab_size,
-        .d_model = c->d_model,
-        .d_kv = c->d_kv,
-        .d_ff = c->d_ff,
-        .heads = c->num_heads,
-        .enc_layers = c->num_layers,
-        .dec_layers = c->num_decoder_layers,
-        .buckets = c->relative_buckets,
-        .max_distance = c->relative_max_distance,
-        .act = c->gated_gelu ? T5_ACTIVATION_GATED_GELU : T5_ACTIVATION_RELU,
-        .bias_every_layer = c->bias_every_layer,
-        .eps = (float)c->layer_norm_epsilon,
-        .pad_id = c->pad_id,
-        .eos_id = c->eos_id,
-        .start_id = c->start_id,
-    };
-}
-
 t5_status t5_pretrained_open(const char *directory, t5_pretrained **pretrained, t5_error *err) {
     t5_param *params = NULL;
     int n = 0;
@@ -174,7 +153,7 @@ t5_status t5_pretrained_open(const char *directory, t5_pretrained **pretrained, 
     }
     pthread_mutex_init(&p->lock, NULL);
     t5_status status = t5_hf_config_read(directory, &p->config, err);
-    p->shape = shape_of(&p->config);
+    p->shape = t5_shape_of_hf(&p->config);
     if (status == T5_OK)
         status = t5_weights_open(directory, &p->weights, err);
     if (status == T5_OK)

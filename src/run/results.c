@@ -1,6 +1,5 @@
 #include "run/results.h"
 #include "io/file.h"
-#include "io/store.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,8 +235,9 @@ t5_status t5_results_set_status(const char *dir, const char *name, const char *s
     return t5_store_commit(s, err);
 }
 
-static t5_status write_labels(t5_store *s, const t5_labels *labels, t5_error *err) {
-    size_t n = (size_t)t5_labels_size(labels);
+t5_status t5_results_put_labels(t5_store *s, const t5_labels *labels, int n_labels,
+                                const char *names_path, const char *counts_path, t5_error *err) {
+    size_t n = (size_t)n_labels;
     const char **names = malloc((n + 1) * sizeof *names);
     int64_t *counts = malloc((n + 1) * sizeof *counts);
     if (names && counts) {
@@ -245,8 +245,8 @@ static t5_status write_labels(t5_store *s, const t5_labels *labels, t5_error *er
             names[l] = t5_labels_name(labels, (int)l).s;
             counts[l] = t5_labels_occurrences(labels, (int)l);
         }
-        t5_store_array(s, "/dataset/emoji", T5_COLUMN_TEXT, names, (int64_t)n);
-        t5_store_array(s, "/dataset/count", T5_COLUMN_INT, counts, (int64_t)n);
+        t5_store_array(s, names_path, T5_COLUMN_TEXT, names, (int64_t)n);
+        t5_store_array(s, counts_path, T5_COLUMN_INT, counts, (int64_t)n);
     } else {
         t5_fail(err, T5_ERR_MEMORY, "out of memory for the table of labels");
     }
@@ -279,7 +279,8 @@ t5_status t5_results_write_index(const char *dir, const t5_config *config, const
     t5_store_attr_int(s, "/dataset", "fingerprint", (int64_t)fingerprint);
     t5_store_attr_int(s, "/dataset", "distinct_emojis", t5_labels_size(labels));
     t5_store_attr_int(s, "/dataset", "occurrences", t5_labels_total(labels));
-    if (write_labels(s, labels, err) != T5_OK) {
+    if (t5_results_put_labels(s, labels, t5_labels_size(labels), "/dataset/emoji", "/dataset/count",
+                              err) != T5_OK) {
         t5_store_abandon(s);
         return err->status;
     }

@@ -3,6 +3,7 @@
  * (their trial's file) and rank 0 (everything else). */
 #ifndef T5_RUN_RESULTS_H
 #define T5_RUN_RESULTS_H
+#include "io/store.h"
 #include "run/plan.h"
 #include "run/report.h"
 #include "run/source.h"
@@ -51,5 +52,10 @@ t5_status t5_results_set_status(const char *dir, const char *name, const char *s
 t5_status t5_results_write_index(const char *dir, const t5_config *config, const t5_plan *plan,
                                  const t5_labels *labels, int64_t rows, uint64_t fingerprint,
                                  int ranks, const char *device, t5_error *err);
+
+/* The first n_labels labels and how often they occur, as two arrays of a file, errors of which
+ * stick to the store. T5_ERR_MEMORY. */
+t5_status t5_results_put_labels(t5_store *store, const t5_labels *labels, int n_labels,
+                                const char *names_path, const char *counts_path, t5_error *err);
 
 #endif

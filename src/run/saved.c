@@ -1,5 +1,6 @@
 #include "io/file.h"
 #include "run/best_trial.h"
+#include "run/pieces.h"
 #include "run/saved_internal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,22 +89,16 @@ t5_status t5_saved_read(t5_saved *s, const char *name, int64_t first, int64_t n,
     return s->source->read(s->source->from, name, first, n, out, err);
 }
 
-t5_status t5_saved_load(t5_saved *s, t5_model *model, t5_error *err) {
-    enum { PIECE = 1 << 20 };
-    float *piece = malloc(PIECE * sizeof *piece);
-    if (!piece)
-        return t5_fail(err, T5_ERR_MEMORY, "out of memory for a piece of the weights");
-    for (int i = 0; i < t5_model_n_params(model) && err->status == T5_OK; i++) {
-        const t5_param *p = t5_model_param(model, i);
-        int64_t count = p->rows * p->cols;
-        for (int64_t first = 0; first < count && err->status == T5_OK; first += PIECE) {
-            int64_t n = count - first < PIECE ? count - first : PIECE;
-            float *to = t5_model_in_place(model, T5_ARENA_WEIGHT, p->offset + first, err);
-            to = to ? to : piece;
-            if (err->status == T5_OK && t5_saved_read(s, p->name, first, n, to, err) == T5_OK)
-                t5_model_write(model, T5_ARENA_WEIGHT, p->offset + first, n, to, err);
-        }
-    }
-    free(piece);
+static t5_status load_piece(void *user, t5_model *model, int i, int64_t first, int64_t n,
+                            float *piece, t5_error *err) {
+    const t5_param *p = t5_model_param(model, i);
+    float *to = t5_model_in_place(model, T5_ARENA_WEIGHT, p->offset + first, err);
+    to = to ? to : piece;
+    if (err->status == T5_OK && t5_saved_read(user, p->name, first, n, to, err) == T5_OK)
+        t5_model_write(model, T5_ARENA_WEIGHT, p->offset + first, n, to, err);
     return err->status;
+}
+
+t5_status t5_saved_load(t5_saved *s, t5_model *model, t5_error *err) {
+    return t5_each_piece(model, load_piece, s, err);
 }

@@ -1,6 +1,7 @@
 /* A saved model that is a trial's checkpoint. */
 #include "io/checkpoint.h"
 #include "io/file.h"
+#include "run/generation.h"
 #include "run/saved_fields.h"
 #include "run/saved_internal.h"
 #include "run/saved_write.h"
@@ -101,17 +102,6 @@ static t5_status get_values(t5_checkpoint *c, t5_saved *s, t5_error *err) {
     return check_weights(c, &s->shape, err);
 }
 
-/* What restrict_to_labels lets come out. */
-static t5_status allow_labels(t5_saved *s, t5_error *err) {
-    s->allowed = calloc((size_t)s->shape.vocab, 1);
-    if (!s->allowed)
-        return t5_fail(err, T5_ERR_MEMORY, "out of memory for %d tokens", s->shape.vocab);
-    s->allowed[s->shape.eos_id] = 1;
-    for (int l = 0; l < s->n_labels; l++)
-        s->allowed[t5_tokenizer_label_id(s->tokenizer, l)] = 1;
-    return T5_OK;
-}
-
 /* For a reason that the file's name alone does not give. */
 static t5_status check_there(const char *run, const char *trial, const char *path, t5_error *err) {
     if (*trial && !strchr(trial, '/') && t5_file_exists(path))
@@ -137,5 +127,7 @@ t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *s, t
         (struct t5_saved_source){.from = c, .read = read_parameter, .close = close_checkpoint};
     if (get_values(c, s, err) != T5_OK) /* the reader names the file, the others do not */
         return strstr(err->text, path) ? err->status : t5_error_prefix(err, "%s", path);
-    return s->decode.restrict_to_labels ? allow_labels(s, err) : T5_OK;
+    return s->decode.restrict_to_labels
+               ? t5_generation_labels(s->tokenizer, s->n_labels, &s->shape, &s->allowed, err)
+               : T5_OK;
 }

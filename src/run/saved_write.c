@@ -1,6 +1,8 @@
 #include "run/saved_write.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
+#include "run/pieces.h"
+#include "run/results.h"
 #include "run/saved_fields.h"
 #include "run/saved_internal.h"
 #include <stdio.h>
@@ -22,25 +24,6 @@ static t5_status make_folder_of(const char *path, t5_error *err) {
     return t5_file_make_folder(folder, err);
 }
 
-/* The first n_labels labels, as t5_saved_open_trial makes a label table of them again. */
-static t5_status put_labels(t5_store *s, const t5_labels *labels, int n, t5_error *err) {
-    const char **name = malloc(((size_t)n + 1) * sizeof *name);
-    int64_t *count = malloc(((size_t)n + 1) * sizeof *count);
-    if (name && count) {
-        for (int l = 0; l < n; l++) {
-            name[l] = t5_labels_name(labels, l).s;
-            count[l] = t5_labels_occurrences(labels, l);
-        }
-        t5_store_array(s, T5_SAVED_LABELS, T5_COLUMN_TEXT, name, n);
-        t5_store_array(s, T5_SAVED_COUNTS, T5_COLUMN_INT, count, n);
-    } else {
-        t5_fail(err, T5_ERR_MEMORY, "out of memory for %d labels", n);
-    }
-    free(name);
-    free(count);
-    return err->status;
-}
-
 static t5_store *make_values(const char *path, const t5_setup *setup, const char *trial, int epoch,
                              int n_labels, const t5_shape *shape, t5_error *err) {
     const t5_settings *settings = &setup->settings;
@@ -50,8 +33,6 @@ static t5_store *make_values(const char *path, const t5_setup *setup, const char
                               .decode = settings->eval,
                               .dropout_rate = settings->train.dropout,
                               .max_input = settings->max_input};
-    if (fields.decode.max_length == 0)
-        fields.decode.max_length = settings->max_target;
     if (t5_store_create(path, &s, err) != T5_OK)
         return NULL;
     t5_store_attr_int(s, "/", "schema_version", T5_SAVED_SCHEMA);
@@ -61,7 +42,8 @@ static t5_store *make_values(const char *path, const t5_setup *setup, const char
     t5_saved_fields_put(s, &fields);
     t5_store_array(s, T5_SAVED_TOKENIZER, T5_COLUMN_BYTE, setup->tokenizer_block,
                    (int64_t)setup->tokenizer_bytes);
-    if (put_labels(s, setup->labels, n_labels, err) != T5_OK) {
+    if (t5_results_put_labels(s, setup->labels, n_labels, T5_SAVED_LABELS, T5_SAVED_COUNTS, err) !=
+        T5_OK) {
         t5_store_abandon(s);
         return NULL;
     }
@@ -87,21 +69,11 @@ static t5_status list_arrays(const t5_model *model, t5_checkpoint_array **arrays
     return T5_OK;
 }
 
-static t5_status write_weights(t5_checkpoint_writer *writer, t5_model *model, t5_error *err) {
-    enum { PIECE = 1 << 20 };
-    float *piece = malloc(PIECE * sizeof *piece);
-    if (!piece)
-        return t5_fail(err, T5_ERR_MEMORY, "out of memory for a piece of the weights");
-    for (int i = 0; i < t5_model_n_params(model) && err->status == T5_OK; i++) {
-        const t5_param *p = t5_model_param(model, i);
-        int64_t count = p->rows * p->cols;
-        for (int64_t first = 0; first < count && err->status == T5_OK; first += PIECE) {
-            int64_t n = count - first < PIECE ? count - first : PIECE;
-            if (t5_model_read(model, T5_ARENA_WEIGHT, p->offset + first, n, piece, err) == T5_OK)
-                t5_checkpoint_write(writer, i, first, n, piece, err);
-        }
-    }
-    free(piece);
+static t5_status write_piece(void *user, t5_model *model, int i, int64_t first, int64_t n,
+                             float *piece, t5_error *err) {
+    int64_t offset = t5_model_param(model, i)->offset + first;
+    if (t5_model_read(model, T5_ARENA_WEIGHT, offset, n, piece, err) == T5_OK)
+        t5_checkpoint_write(user, i, first, n, piece, err);
     return err->status;
 }
 
@@ -119,7 +91,7 @@ t5_status t5_saved_write(const t5_setup *setup, const char *trial, int epoch, in
     if (values &&
         t5_checkpoint_begin(path, values, arrays, t5_model_n_params(model), &writer, err) ==
             T5_OK &&
-        write_weights(writer, model, err) == T5_OK) {
+        t5_each_piece(model, write_piece, writer, err) == T5_OK) {
         t5_checkpoint_commit(writer, err);
         writer = NULL;
     }

@@ -47,9 +47,10 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
     s->label_init = config->model.label_init;
     s->train = config->train;
     s->eval = config->eval;
+    if (s->eval.max_length == 0)
+        s->eval.max_length = config->data.max_target;
     s->eval_batch_size = config->eval_batch_size;
     s->max_input = config->data.max_input;
-    s->max_target = config->data.max_target;
     s->save_weights = config->save_weights;
     s->ranks_per_trial = config->ranks_per_trial;
     s->device = (t5_device_wish){.precision = config->train.precision,

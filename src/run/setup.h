@@ -16,10 +16,10 @@ typedef struct t5_settings {
     t5_label_init label_init;
     t5_config_train train;
     t5_device_wish device;
-    double timeout_s; /* parallel.timeout_s */
-    t5_decode_spec eval;
+    double timeout_s;    /* parallel.timeout_s */
+    t5_decode_spec eval; /* max_length is not 0 */
     int eval_batch_size;
-    int max_input, max_target;
+    int max_input;
     bool save_weights; /* of every trial's best epoch */
     int ranks_per_trial;
     int n_trials;

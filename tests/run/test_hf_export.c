@@ -6,7 +6,7 @@
 #include "io/hf_tokenizer.h"
 #include "io/hf_write.h"
 #include "io/weights.h"
-#include "model/model.h"
+#include "run/hf_shape.h"
 #include "tests/data/fixture.h"
 #include "tests/io/scratch.h"
 
@@ -267,28 +267,8 @@ static t5_status give(void *user, int i, int64_t first, int64_t n, float *out, t
     return T5_OK;
 }
 
-static t5_shape shape_of(const t5_hf_config *c) {
-    return (t5_shape){
-        .vocab = c->vocab_size,
-        .d_model = c->d_model,
-        .d_kv = c->d_kv,
-        .d_ff = c->d_ff,
-        .heads = c->num_heads,
-        .enc_layers = c->num_layers,
-        .dec_layers = c->num_decoder_layers,
-        .buckets = c->relative_buckets,
-        .max_distance = c->relative_max_distance,
-        .act = c->gated_gelu ? T5_ACTIVATION_GATED_GELU : T5_ACTIVATION_RELU,
-        .tied = c->tied,
-        .unscaled = c->tied && !c->scaled_output,
-        .bias_every_layer = c->bias_every_layer,
-        .eps = (float)c->layer_norm_epsilon,
-        .eos_id = 1,
-    };
-}
-
 static void write_weights(const char *folder, const t5_hf_config *config) {
-    t5_shape shape = shape_of(config);
+    t5_shape shape = t5_shape_of_hf(config);
     t5_param *params;
     source s = {.head = -1};
     t5_error err = {0};

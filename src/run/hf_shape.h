@@ -1,0 +1,10 @@
+/* A model's shape and a Hugging Face config.json, in both directions. */
+#ifndef T5_RUN_HF_SHAPE_H
+#define T5_RUN_HF_SHAPE_H
+#include "io/hf_config.h"
+#include "model/model.h"
+
+t5_shape t5_shape_of_hf(const t5_hf_config *config);
+t5_hf_config t5_hf_of_shape(const t5_shape *shape, t5_hf_family family, double dropout_rate);
+
+#endif
