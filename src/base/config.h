@@ -19,6 +19,7 @@ typedef enum {
 typedef enum { T5_DECODE_GREEDY, T5_DECODE_BEAM, T5_DECODE_SAMPLE } t5_decode_kind;
 typedef enum { T5_ACT_RELU, T5_ACT_GATED_GELU } t5_act_kind;
 typedef enum { T5_LABEL_INIT_RANDOM, T5_LABEL_INIT_MEAN, T5_LABEL_INIT_DESCRIBE } t5_label_init;
+typedef enum { T5_EVERY_NEVER, T5_EVERY_EPOCHS, T5_EVERY_STEPS, T5_EVERY_MINUTES } t5_every_kind;
 typedef enum { T5_SPECULATE_NONE, T5_SPECULATE_IDLE, T5_SPECULATE_ALL } t5_speculate;
 
 /* What makes the loss of a trial. label_smoothing belongs to cross entropy, gamma and alpha to
@@ -60,6 +61,12 @@ typedef struct t5_config_data {
     bool skip_bad_rows;
 } t5_config_data;
 
+/* Once in `count` epochs, steps or minutes; count is 0 with T5_EVERY_NEVER. */
+typedef struct t5_every {
+    t5_every_kind kind;
+    int count;
+} t5_every;
+
 typedef struct t5_config_train {
     int epochs, batch_size;
     double learning_rate; /* default of every trial when the sweep or plan does not vary it */
@@ -73,6 +80,9 @@ typedef struct t5_config_train {
     uint64_t seed;
     int top_n;         /* default of every trial */
     t5_loss_spec loss; /* default of every trial */
+    t5_every checkpoint_every;
+    int keep_checkpoints; /* of a trial in training */
+    int nan_retries;      /* goes on from the last checkpoint after a loss that is not finite */
 } t5_config_train;
 
 /* How answers are generated. The validation split is always decoded greedily with the same

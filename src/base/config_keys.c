@@ -116,6 +116,14 @@ static const t5_config_key keys[] = {
     {"train.top_n", INTEGER, "0", "[0, 1000000000]",
      "keep only rows whose labels are all among the N most frequent; 0: all rows; where the sweep "
      "or plan does not vary it", T5_KEY_INTEGER, AT(train.top_n)},
+    {"train.checkpoint_every", STRING, "\"1 epoch\"",
+     "\"N epochs\" | \"N steps\" | \"N minutes\" | \"never\"",
+     "how often a trial in training is written to the disk", T5_KEY_EVERY, AT(train.checkpoint_every)},
+    {"train.keep_checkpoints", INTEGER, "2", "[1, 100]",
+     "the last ones of a trial in training that are kept", T5_KEY_INTEGER, AT(train.keep_checkpoints)},
+    {"train.nan_retries", INTEGER, "0", "[0, 10]",
+     "how often a trial whose loss or gradient is not finite goes on from its last checkpoint with "
+     "another order of the rows before it fails", T5_KEY_INTEGER, AT(train.nan_retries)},
     {"train.loss", "group", "{ type = \"cross_entropy\"; }", "a group { type = ...; }",
      "the loss, where the sweep or plan does not vary it", T5_KEY_LOSS, AT(train.loss)},
     {"train.loss.type", STRING, "\"cross_entropy\"", "\"cross_entropy\" | \"focal\"",

@@ -16,6 +16,7 @@ enum {
     T5_KEY_CHOICE,    /* an enum: the number of the alternative */
     T5_KEY_LOSS,      /* t5_loss_spec */
     T5_KEY_SPLIT,     /* double[3] */
+    T5_KEY_EVERY,     /* t5_every */
     T5_KEY_INTEGERS,  /* lists: a pointer, and an int at count_offset */
     T5_KEY_INTEGERS64,
     T5_KEY_NUMBERS,
@@ -93,6 +94,13 @@ t5_status t5_config_store_list(t5_config_reader *r, const t5_config_key *key,
 t5_status t5_config_store_split(t5_config_reader *r, const t5_config_key *key,
                                 const config_setting_t *setting, const char *shown,
                                 double split[3]);
+
+/* ---- config_every.c ---- */
+
+/* "N epochs", "1 step", "never", ... */
+t5_status t5_config_store_every(t5_config_reader *r, const t5_config_key *key,
+                                const config_setting_t *setting, const char *shown,
+                                t5_every *every);
 
 /* ---- config_plan.c ---- */
 

@@ -5,12 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a trial has of its own is compared trial by trial; where files lie and how much is done at a
- * time changes nothing. */
+/* What a trial has of its own is compared trial by trial; where files lie, how much is done at a
+ * time and how often it is written changes nothing. nan_retries decides only whether a trial fails:
+ * more of them are a way to go on with those that did. */
 static bool is_left_out(const char *path) {
-    static const char *const out[] = {
-        "train.learning_rate",      "train.top_n",    "train.seed", "train.loss",
-        "train.micro_batch_tokens", "eval.batch_size"};
+    static const char *const out[] = {"train.learning_rate",
+                                      "train.top_n",
+                                      "train.seed",
+                                      "train.loss",
+                                      "train.micro_batch_tokens",
+                                      "train.checkpoint_every",
+                                      "train.keep_checkpoints",
+                                      "train.nan_retries",
+                                      "eval.batch_size"};
     static const char *const groups[] = {"model.", "data.", "train.", "eval."};
     for (size_t i = 0; i < sizeof out / sizeof *out; i++)
         if (strncmp(path, out[i], strlen(out[i])) == 0)

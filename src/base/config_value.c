@@ -140,6 +140,8 @@ t5_status t5_config_store(t5_config_reader *r, const t5_config_key *key,
         return t5_config_store_loss(r, setting, shown, at);
     case T5_KEY_SPLIT:
         return t5_config_store_split(r, key, setting, shown, at);
+    case T5_KEY_EVERY:
+        return t5_config_store_every(r, key, setting, shown, at);
     case T5_KEY_PLAN:
         return T5_OK;
     default:
@@ -159,22 +161,12 @@ t5_status t5_config_store_default(t5_config_reader *r, const t5_config_key *key,
 
 /* ---- groups ---- */
 
-/* Keys of the design that need parts of the program that are not there yet. */
-static const struct {
-    const char *path, *text;
-} unsupported[] = {
-    {"train.checkpoint_every", "checkpoints are not supported by this version; leave the key out"},
-};
-
 static t5_status store_member(t5_config_reader *r, const config_setting_t *member,
                               const char *schema, const char *shown, void *base) {
     char path[256], label[256];
     const char *name = config_setting_name(member);
     snprintf(path, sizeof path, "%s%s", schema, name);
     snprintf(label, sizeof label, "%s%s", shown, name);
-    for (size_t i = 0; i < sizeof unsupported / sizeof *unsupported; i++)
-        if (strcmp(path, unsupported[i].path) == 0)
-            return t5_config_fail(r, member, label, "%s", unsupported[i].text);
     const t5_config_key *key = t5_config_find_key(path);
     if (key)
         return t5_config_store(r, key, member, label, base);

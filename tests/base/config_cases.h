@@ -7,6 +7,7 @@
 #define MODEL "model: { preset = \"tiny\"; tokenizer = \"t.model\"; };\n"
 #define DATA "data: { path = \"d.jsonl\"; input = \"i\"; target = \"t\"; };\n"
 #define GOOD MODEL DATA
+#define EVERY "\"N epochs\" | \"N steps\" | \"N minutes\" | \"never\""
 #define PLAN "plan: ( { name = \"a\"; }, { name = \"b\"; } );\n"
 
 typedef struct bad_case {
@@ -152,9 +153,47 @@ static const bad_case bad_cases[] = {
     {GOOD "train: { precision = \"fp16\"; };", NULL,
      "c.cfg:3: train.precision: found \"fp16\", allowed: \"auto\" | \"fp32\" | \"tf32\" | "
      "\"bf16\""},
-    {GOOD "train: { checkpoint_every = \"1 epoch\"; };", NULL,
-     "c.cfg:3: train.checkpoint_every: checkpoints are not supported by this version; leave the "
-     "key out"},
+    {GOOD "train: { checkpoint_every = 1; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found 1, allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"epoch\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"epoch\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"0 epochs\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"0 epochs\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"-1 steps\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"-1 steps\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"1.5 epochs\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"1.5 epochs\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"1epoch\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"1epoch\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"10 seconds\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"10 seconds\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"10 min\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"10 min\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"3 steps \"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"3 steps \", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \" 3 steps\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \" 3 steps\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"3\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"3\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"10000000000 steps\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"10000000000 steps\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"1000001 minutes\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"1000001 minutes\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"0x10 steps\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"0x10 steps\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = \"Never\"; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found \"Never\", allowed: " EVERY},
+    {GOOD "train: { checkpoint_every = true; };", NULL,
+     "c.cfg:3: train.checkpoint_every: found true, allowed: " EVERY},
+    {GOOD, "train.checkpoint_every=often",
+     "--set train.checkpoint_every=often: train.checkpoint_every: found \"often\", "
+     "allowed: " EVERY},
+    {GOOD "train: { keep_checkpoints = 0; };", NULL,
+     "c.cfg:3: train.keep_checkpoints: found 0, allowed: an integer in [1, 100]"},
+    {GOOD "train: { nan_retries = 11; };", NULL,
+     "c.cfg:3: train.nan_retries: found 11, allowed: an integer in [0, 10]"},
     {GOOD "train: { seed = -1; };", NULL,
      "c.cfg:3: train.seed: found -1, allowed: an integer in [0, inf)"},
     {GOOD "train: { top_n = -5; };", NULL,

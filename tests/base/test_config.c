@@ -61,6 +61,11 @@ static void check_default_model_and_data(const t5_config *c) {
     assert_false(c->data.skip_bad_rows);
 }
 
+static void assert_every(t5_every every, t5_every_kind kind, int count) {
+    assert_int_equal(every.kind, kind);
+    assert_int_equal(every.count, count);
+}
+
 static void check_default_train(const t5_config_train *t) {
     assert_int_equal(t->epochs, 50);
     assert_int_equal(t->batch_size, 16);
@@ -73,6 +78,9 @@ static void check_default_train(const t5_config_train *t) {
     assert_int_equal(t->early_stopping_patience, 5);
     assert_int_equal(t->precision, T5_PRECISION_AUTO);
     assert_int_equal(t->micro_batch_tokens, 0);
+    assert_every(t->checkpoint_every, T5_EVERY_EPOCHS, 1);
+    assert_int_equal(t->keep_checkpoints, 2);
+    assert_int_equal(t->nan_retries, 0);
     assert_int_equal(t->seed, 42);
     assert_int_equal(t->top_n, 0);
     assert_loss(&t->loss, T5_LOSS_CROSS_ENTROPY, 0.1, 0, 1);
@@ -117,6 +125,30 @@ static void defaults(void **state) {
     t5_config_destroy(c);
 }
 
+static void how_often(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        t5_every want;
+    } cases[] = {
+        {"1 epoch", {T5_EVERY_EPOCHS, 1}},
+        {"1 epochs", {T5_EVERY_EPOCHS, 1}},
+        {"2 epoch", {T5_EVERY_EPOCHS, 2}},
+        {"010 steps", {T5_EVERY_STEPS, 10}},
+        {"1000000 steps", {T5_EVERY_STEPS, 1000000}},
+        {"1 minute", {T5_EVERY_MINUTES, 1}},
+        {"never", {T5_EVERY_NEVER, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1000];
+        snprintf(text, sizeof text, "%strain: { checkpoint_every = \"%s\"; }\n", GOOD,
+                 cases[i].text);
+        t5_config *c = read_text(text);
+        assert_every(c->train.checkpoint_every, cases[i].want.kind, cases[i].want.count);
+        t5_config_destroy(c);
+    }
+}
+
 /* No value is its default, and no two of a group are alike where that can be. */
 static const char everything[] =
     "model = { preset = \"mini\"; tokenizer = \"/abs/t.model\"; num_layers = 5;\n"
@@ -130,6 +162,7 @@ static const char everything[] =
     "  beta2 = .99; epsilon = 1e-6; warmup_steps = 1e3; clip_norm = 2; dropout = 0;\n"
     "  early_stopping_patience = 0x0A; precision = \"bf16\"; micro_batch_tokens = 4096;\n"
     "  seed = 9223372036854775807; top_n = 100L;\n"
+    "  checkpoint_every = \"20 minutes\"; keep_checkpoints = 3; nan_retries = 4;\n"
     "  loss = { type = \"focal\"; gamma = 3; alpha = 0.5; }; }\n"
     "eval: { decode = \"sample\"; beams = 8; temperature = 2; top_k = 0; top_p = 1;\n"
     "  repetition_penalty = 1.2; restrict_to_labels = false; max_length = 9; seed = 6;\n"
@@ -179,6 +212,9 @@ static void every_value_goes_where_it_belongs(void **state) {
     assert_int_equal(t->micro_batch_tokens, 4096);
     assert_true(t->seed == 9223372036854775807u);
     assert_int_equal(t->top_n, 100);
+    assert_every(t->checkpoint_every, T5_EVERY_MINUTES, 20);
+    assert_int_equal(t->keep_checkpoints, 3);
+    assert_int_equal(t->nan_retries, 4);
     assert_loss(&t->loss, T5_LOSS_FOCAL, 0, 3, 0.5);
     assert_int_equal(c->eval.kind, T5_DECODE_SAMPLE);
     assert_int_equal(c->eval.beams, 8);
@@ -325,6 +361,7 @@ static void a_plan(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
+        cmocka_unit_test(how_often),
         cmocka_unit_test(every_value_goes_where_it_belongs),
         cmocka_unit_test(presets_have_the_shapes_of_the_design),
         cmocka_unit_test(a_directory_replaces_the_shape),
