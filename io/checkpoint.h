@@ -5,9 +5,14 @@
  * same file whose places HDF5 fixes before any of them is written. From then on they are written
  * with pwrite, so nothing that can run out of disk or fail is in HDF5's hands (1.10.8 cannot let go
  * of a file that it could not write), memory stays small, and several writers can write ranges of
- * their own. The first 512 bytes (HDF5's user block) and the data sets /arrays/paths and
- * /arrays/places, which a checkpoint has beside what it is given, say what the arrays are and hold
- * the checksums (XXH3, 64 bits) of each of them and of everything else. One thread at a time. */
+ * their own. That is what parallel HDF5 is for, too, but its writes are collective: every rank
+ * would wait for the disk inside MPI where here a thread of each writes beside the training, and a
+ * full disk would be met where HDF5 cannot let go.
+ *
+ * The first 512 bytes (HDF5's user block) and the data sets /arrays/paths and /arrays/places, which
+ * a checkpoint has beside what it is given, say what the arrays are and hold the checksums (XXH3,
+ * 64 bits) of each of them and of everything else. An array's is that of the checksums of its spans
+ * of 1 MiB, one behind the other, so that several processes can make it. One thread at a time. */
 #ifndef T5_IO_CHECKPOINT_H
 #define T5_IO_CHECKPOINT_H
 #include "io/store_read.h"
@@ -31,11 +36,33 @@ t5_status t5_checkpoint_begin(const char *path, t5_store *values, const t5_check
  * also for another order; the first error stays. */
 t5_status t5_checkpoint_write(t5_checkpoint_writer *writer, int i, int64_t first, int64_t n,
                               const float *data, t5_error *err);
-/* Checksums, fsync, rename over path, fsync of the folder; frees in any case. T5_ERR_IO: an
- * earlier error, an element that was not written, or one of these steps; nothing new is left behind
- * and what was at path is untouched (but for a failed fsync of the folder, see io/replace.h). */
+/* Checksums, fsync, rename over path, fsync of the folder; frees in any case. Without HDF5, so that
+ * a thread may do it beside others that use HDF5. T5_ERR_IO: an earlier error, an element that was
+ * not written, or one of these steps; nothing new is left behind and what was at path is untouched
+ * (but for a failed fsync of the folder, see io/replace.h). */
 t5_status t5_checkpoint_commit(t5_checkpoint_writer *writer, t5_error *err);
 void t5_checkpoint_abandon(t5_checkpoint_writer *writer); /* NULL is fine */
+
+/* Several processes: one begins the file and says where the arrays are, all write ranges of them
+ * and fsync, and the one that began gives the checksums of what all have written and commits. */
+enum { T5_CHECKPOINT_SPAN = 1 << 18 }; /* elements with a checksum of their own; the last: fewer */
+/* The name under which the file is written, the writer's; only until commit. */
+const char *t5_checkpoint_temporary(const t5_checkpoint_writer *writer);
+/* Where array i is: bytes from the beginning of the file. */
+int64_t t5_checkpoint_offset(const t5_checkpoint_writer *writer, int i);
+/* Takes array i as written, in the order of the file, with these checksums of all its spans. */
+t5_status t5_checkpoint_written(t5_checkpoint_writer *writer, int i, const uint64_t *sums,
+                                t5_error *err);
+
+/* Opens such a file; a symbolic link is none. *fd is the caller's to close. T5_ERR_IO. */
+t5_status t5_checkpoint_join(const char *temporary, int *fd, t5_error *err);
+/* Writes n elements of the array at `offset` from element `first` on, a multiple of the span, and
+ * leaves the checksum of each span in *sums. Here and in t5_checkpoint_sync only POSIX's calls: a
+ * thread may make them beside others that use HDF5 or MPI. path: for messages. T5_ERR_IO. */
+t5_status t5_checkpoint_write_range(const char *path, int fd, int64_t offset, int64_t first,
+                                    int64_t n, const float *data, uint64_t *sums, t5_error *err);
+/* fsync and close, in any case. T5_ERR_IO. */
+t5_status t5_checkpoint_sync(const char *path, int fd, t5_error *err);
 
 typedef struct t5_checkpoint t5_checkpoint;
 

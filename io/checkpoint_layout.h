@@ -7,9 +7,9 @@
  *            /arrays/places  (n_arrays, 3) uint64: offset from the file's beginning, bytes, XXH3
  *          and the arrays themselves, anywhere, large ones at multiples of 4096
  *
- * An array's XXH3 is in /arrays/places; the user block's covers every byte outside of arrays, with
- * zeros for itself. The user block and the places are read without HDF5, which must not see a byte
- * before it is verified. */
+ * An array's XXH3, of the XXH3 of its spans (the last one may be shorter), is in /arrays/places;
+ * the user block's covers every byte outside of arrays, with zeros for itself. The user block and
+ * the places are read without HDF5, which must not see a byte before it is verified. */
 #ifndef T5_IO_CHECKPOINT_LAYOUT_H
 #define T5_IO_CHECKPOINT_LAYOUT_H
 #include "base/status.h"
@@ -20,7 +20,10 @@
 #define T5_CHECKPOINT_PATHS "/arrays/paths"
 #define T5_CHECKPOINT_PLACES "/arrays/places"
 
-enum { T5_CHECKPOINT_BLOCK = 512 }; /* bytes of the user block */
+enum {
+    T5_CHECKPOINT_BLOCK = 512,         /* bytes of the user block */
+    T5_CHECKPOINT_SPAN_BYTES = 1 << 20 /* with a checksum of their own */
+};
 
 typedef struct t5_checkpoint_header {
     int64_t size; /* bytes of the file */

@@ -13,7 +13,7 @@
 enum {
     ALIGNMENT = 4096, /* of arrays that are at least as large */
     PIECE = 1 << 18,  /* bytes whose checksum is made and that are written at a time: they stay
-                         in the cache */
+                         in the cache; a span is a whole number of them */
     SLACK = 1 << 20,  /* bytes that HDF5 may want for the file */
     SLACK_OF_ARRAY = 1 << 14 /* and for every array; what it does not use is given back */
 };
@@ -23,9 +23,10 @@ struct t5_checkpoint_writer {
     int fd;
     t5_checkpoint_header header;
     t5_checkpoint_place *places;
-    XXH3_state_t *state; /* of the array that is being written */
-    int array;           /* its number */
+    int array;           /* the one that is being written */
     uint64_t written;    /* its bytes that are in the file */
+    XXH3_state_t *state; /* of the checksums of its spans */
+    XXH3_state_t *span;  /* of the span that is being written */
     t5_error err;        /* the first error; later calls do nothing */
 };
 
@@ -172,6 +173,7 @@ void t5_checkpoint_abandon(t5_checkpoint_writer *w) {
     if (w->temporary)
         unlink(w->temporary);
     XXH3_freeState(w->state);
+    XXH3_freeState(w->span);
     free(w->places);
     free(w->temporary);
     free(w->path);
@@ -187,8 +189,10 @@ static t5_checkpoint_writer *new_writer(const char *path, int n_arrays) {
     w->path = strdup(path);
     w->places = calloc((size_t)n_arrays, sizeof *w->places);
     w->state = XXH3_createState();
-    if (w->path && w->places && w->state) {
+    w->span = XXH3_createState();
+    if (w->path && w->places && w->state && w->span) {
         XXH3_64bits_reset(w->state);
+        XXH3_64bits_reset(w->span);
         return w;
     }
     t5_checkpoint_abandon(w);
@@ -223,21 +227,30 @@ done:
     return status;
 }
 
-/* The piece's bytes go into the file and, once they are there, into the checksum. */
+static void end_array(t5_checkpoint_writer *w) {
+    w->places[w->array].xxh3 = XXH3_64bits_digest(w->state);
+    XXH3_64bits_reset(w->state);
+    w->array++;
+    w->written = 0;
+}
+
+/* The piece's bytes go into the file and, once they are there, into the checksum. They are of one
+ * span. */
 static t5_status write_piece(t5_checkpoint_writer *w, const char *data, size_t bytes) {
-    t5_checkpoint_place *place = &w->places[w->array];
+    const t5_checkpoint_place *place = &w->places[w->array];
     t5_status status = t5_checkpoint_pwrite(w->path, w->fd, data, bytes,
                                             (int64_t)(place->offset + w->written), &w->err);
     if (status != T5_OK)
         return status;
-    XXH3_64bits_update(w->state, data, bytes);
+    XXH3_64bits_update(w->span, data, bytes);
     w->written += bytes;
-    if (w->written == place->bytes) {
-        place->xxh3 = XXH3_64bits_digest(w->state);
-        XXH3_64bits_reset(w->state);
-        w->array++;
-        w->written = 0;
+    if (w->written == place->bytes || w->written % T5_CHECKPOINT_SPAN_BYTES == 0) {
+        uint64_t sum = XXH3_64bits_digest(w->span);
+        XXH3_64bits_update(w->state, &sum, sizeof sum);
+        XXH3_64bits_reset(w->span);
     }
+    if (w->written == place->bytes)
+        end_array(w);
     return T5_OK;
 }
 
@@ -252,12 +265,35 @@ t5_status t5_checkpoint_write(t5_checkpoint_writer *w, int i, int64_t first, int
         t5_fail(&w->err, T5_ERR_IO, "%s: array %d is not written in the order of the file", w->path,
                 i);
     while (left > 0 && w->err.status == T5_OK) {
-        size_t bytes = left < PIECE ? (size_t)left : PIECE;
+        uint64_t most = PIECE - w->written % PIECE; /* ends where a span does */
+        size_t bytes = (size_t)(left < most ? left : most);
         write_piece(w, from, bytes);
         from += bytes;
         left -= bytes;
     }
     return w->err.status == T5_OK ? T5_OK : t5_fail(err, w->err.status, "%s", w->err.text);
+}
+
+const char *t5_checkpoint_temporary(const t5_checkpoint_writer *w) {
+    return w->temporary;
+}
+
+int64_t t5_checkpoint_offset(const t5_checkpoint_writer *w, int i) {
+    assert(i >= 0 && i < w->header.n_arrays);
+    return (int64_t)w->places[i].offset;
+}
+
+t5_status t5_checkpoint_written(t5_checkpoint_writer *w, int i, const uint64_t *sums,
+                                t5_error *err) {
+    if (w->err.status == T5_OK && (i != w->array || i >= w->header.n_arrays || w->written > 0))
+        t5_fail(&w->err, T5_ERR_IO, "%s: array %d is not written in the order of the file", w->path,
+                i);
+    if (w->err.status != T5_OK)
+        return t5_fail(err, w->err.status, "%s", w->err.text);
+    uint64_t spans = (w->places[i].bytes + T5_CHECKPOINT_SPAN_BYTES - 1) / T5_CHECKPOINT_SPAN_BYTES;
+    XXH3_64bits_update(w->state, sums, spans * sizeof *sums);
+    end_array(w);
+    return T5_OK;
 }
 
 /* The places with their checksums, then the user block with that of everything else. */

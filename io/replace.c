@@ -48,7 +48,7 @@ int t5_file_write(int fd, const void *all, size_t bytes) {
 }
 
 /* Some file systems cannot fsync (EINVAL): then there is nothing more to be had. */
-static int sync_fd(int fd) {
+int t5_file_sync(int fd) {
     return fsync(fd) == 0 || errno == EINVAL ? 0 : -1;
 }
 
@@ -56,7 +56,7 @@ static int sync_folder(const char *folder) {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -1;
-    int rc = sync_fd(fd);
+    int rc = t5_file_sync(fd);
     int cause = errno;
     close(fd);
     errno = cause;
@@ -82,7 +82,7 @@ t5_status t5_file_finish(const char *path, const char *temporary, int fd, t5_err
     char *folder = folder_of(path);
     if (!folder)
         status = t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", path);
-    if (status == T5_OK && sync_fd(fd))
+    if (status == T5_OK && t5_file_sync(fd))
         status = fail_errno(err, path, "cannot be written");
     if (close(fd) && status == T5_OK)
         status = fail_errno(err, path, "cannot be written");

@@ -13,6 +13,8 @@ t5_status t5_file_replace(const char *path, const void *data, size_t bytes, t5_e
 /* For a file that is not written in one piece: creates .NAME.tmp.PID beside `path`, open for
  * reading and writing. *temporary is malloc'd; on failure NULL, and *fd is -1. */
 t5_status t5_file_begin(const char *path, char **temporary, int *fd, t5_error *err);
+/* fsync; fine where a file system has none. 0, or -1 with errno. */
+int t5_file_sync(int fd);
 /* write(2) until everything is written. 0, or -1 with errno. */
 int t5_file_write(int fd, const void *data, size_t bytes);
 /* fsyncs fd, closes it in any case, and goes on as t5_file_replace does. */
