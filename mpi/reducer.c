@@ -1,11 +1,11 @@
 #include "mpi/reducer.h"
 #include "mpi/nccl.h"
+#include <assert.h>
 #include <stdlib.h>
 
 struct t5_reducer {
     t5_comm *group;
     t5_nccl *nccl; /* NULL: host memory */
-    double timeout;
 };
 
 t5_status t5_reducer_create(t5_comm *group, void *stream, double timeout, t5_reducer **reducer,
@@ -19,9 +19,7 @@ t5_status t5_reducer_create(t5_comm *group, void *stream, double timeout, t5_red
         return err->status;
     }
     r->group = group;
-    r->timeout = timeout;
-    if (stream && t5_comm_size(group) > 1 &&
-        t5_nccl_create(group, stream, &r->nccl, err) != T5_OK) {
+    if (stream && t5_nccl_create(group, stream, t5_comm_size(group) > 1, timeout, &r->nccl, err)) {
         t5_reducer_destroy(r);
         return err->status;
     }
@@ -36,9 +34,27 @@ void t5_reducer_destroy(t5_reducer *r) {
     free(r);
 }
 
+bool t5_reducer_is_queued(const t5_reducer *r) {
+    return r->nccl != NULL;
+}
+
 t5_status t5_reducer_sum(t5_reducer *r, float *data, int64_t n, t5_error *err) {
-    if (t5_comm_size(r->group) == 1)
-        return T5_OK;
-    return r->nccl ? t5_nccl_sum(r->nccl, data, n, r->timeout, err)
-                   : t5_comm_sum_float(r->group, data, n, err);
+    assert(!r->nccl);
+    return t5_comm_sum_float(r->group, data, n, err);
+}
+
+t5_status t5_reducer_start(t5_reducer *r, void *d_data, int64_t n, t5_sum_type type,
+                           t5_error *err) {
+    assert(r->nccl);
+    return t5_nccl_start(r->nccl, d_data, n, type, err);
+}
+
+t5_status t5_reducer_join(t5_reducer *r, t5_error *err) {
+    assert(r->nccl);
+    return t5_nccl_join(r->nccl, err);
+}
+
+t5_status t5_reducer_wait(t5_reducer *r, t5_error *err) {
+    assert(r->nccl);
+    return t5_nccl_wait(r->nccl, err);
 }

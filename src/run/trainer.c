@@ -95,6 +95,14 @@ static void join_in_place(training *t, float f[N_RIDES], float *behind_gradients
     memcpy(behind_gradients, f, N_RIDES * sizeof *f);
 }
 
+static t5_status add_up(t5_reducer *r, float *data, int64_t n, t5_error *err) {
+    if (!t5_reducer_is_queued(r))
+        return t5_reducer_sum(r, data, n, err);
+    if (t5_reducer_start(r, data, n, T5_SUM_F32, err) == T5_OK && t5_reducer_join(r, err) == T5_OK)
+        t5_reducer_wait(r, err);
+    return err->status;
+}
+
 /* Sums gradients and rides over the group in one all-reduce. */
 static t5_status sum_over_group(training *t, double rides[N_RIDES], t5_error *err) {
     t5_device *dev = t->w->device;
@@ -109,7 +117,7 @@ static t5_status sum_over_group(training *t, double rides[N_RIDES], t5_error *er
         join_in_place(t, f, grad + n);
     else
         dev->ops->to_device(dev, grad + n, f, sizeof f);
-    if (t5_reducer_sum(t->w->reducer, grad, n + N_RIDES, err) != T5_OK ||
+    if (add_up(t->w->reducer, grad, n + N_RIDES, err) != T5_OK ||
         dev->ops->to_host(dev, f, grad + n, sizeof f, err) != T5_OK)
         return err->status;
     for (int i = 0; i < N_RIDES; i++)

@@ -18,7 +18,11 @@ static t5_status one_sum(t5_device *dev, t5_nccl *nccl, t5_comm *world, float *h
     for (int64_t i = 0; i < N; i++)
         host[i] = number(i, rank);
     dev->ops->to_device(dev, d_data, host, N * sizeof *host);
-    t5_status status = t5_nccl_sum(nccl, d_data, N, TIMEOUT, err);
+    t5_status status = t5_nccl_start(nccl, d_data, N, T5_SUM_F32, err);
+    if (status == T5_OK)
+        status = t5_nccl_join(nccl, err);
+    if (status == T5_OK)
+        status = t5_nccl_wait(nccl, err);
     if (status == T5_OK)
         status = dev->ops->to_host(dev, host, d_data, N * sizeof *host, err);
     for (int64_t i = 0; i < N && status == T5_OK; i++) {
@@ -44,7 +48,7 @@ static t5_status sums(t5_comm *world, t5_error *err) {
                                  err) == T5_OK)
         dev->ops->alloc(dev, N * sizeof *host, &d_data, err);
     if (t5_comm_agree(world, err) != T5_OK ||
-        t5_nccl_create(world, dev->stream, &nccl, err) != T5_OK)
+        t5_nccl_create(world, dev->stream, true, TIMEOUT, &nccl, err) != T5_OK)
         goto done;
     for (int i = 0; i < ROUNDS && err->status == T5_OK; i++)
         one_sum(dev, nccl, world, host, d_data, err);
