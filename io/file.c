@@ -1,6 +1,7 @@
 #include "io/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -111,6 +112,41 @@ t5_status t5_file_make_folder(const char *path, t5_error *err) {
         status = make_one(path, err);
     free(part);
     return status;
+}
+
+/* What is there already, or the error number that mkdir gave. */
+static t5_status make_one_below(const char *path, t5_error *err) {
+    struct stat info;
+    if (mkdir(path, 0777) == 0)
+        return T5_OK;
+    int reason = errno;
+    if (lstat(path, &info) != 0)
+        return t5_fail(err, T5_ERR_IO, "%s: cannot make this folder: %s", path, strerror(reason));
+    if (S_ISDIR(info.st_mode))
+        return T5_OK;
+    return t5_fail(err, T5_ERR_INPUT, "%s: is %s, where a folder was expected: remove it", path,
+                   S_ISLNK(info.st_mode) ? "a symbolic link" : "a file");
+}
+
+t5_status t5_file_make_folder_below(const char *base, const char *below, t5_error *err) {
+    char *path = NULL;
+    if (asprintf(&path, "%s/%s", base, below) < 0)
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory making a folder in it", base);
+    t5_status status = T5_OK;
+    for (char *slash = path + strlen(base) + 1; !status && (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        status = make_one_below(path, err);
+        *slash = '/';
+    }
+    if (!status)
+        status = make_one_below(path, err);
+    free(path);
+    return status;
+}
+
+int t5_file_is_folder(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
 int t5_file_exists(const char *path) {

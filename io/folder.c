@@ -2,9 +2,11 @@
 #include "io/replace.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static bool is_self_or_parent(const char *name) {
@@ -49,9 +51,18 @@ t5_status t5_folder_put_in_place(const char *temporary, const char *path, t5_err
     return T5_OK;
 }
 
+t5_status t5_folder_make_new(const char *path, t5_error *err) {
+    return mkdir(path, 0777) == 0
+               ? T5_OK
+               : t5_fail(err, T5_ERR_IO, "%s: cannot make this folder: %s", path, strerror(errno));
+}
+
 void t5_folder_remove(const char *path) {
-    DIR *dir = opendir(path);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *entry;
+    if (!dir && fd >= 0)
+        close(fd);
     if (!dir)
         return;
     while ((entry = readdir(dir)))

@@ -9,8 +9,11 @@ t5_status t5_folder_check_new(const char *path, t5_error *err);
  * that is not "." and has no disk mounted on it (else T5_ERR_INPUT), and fsyncs the one above.
  * T5_ERR_IO. */
 t5_status t5_folder_put_in_place(const char *temporary, const char *path, t5_error *err);
+/* Makes a folder where nothing is, its parents being there: not even a link to a folder. T5_ERR_IO.
+ */
+t5_status t5_folder_make_new(const char *path, t5_error *err);
 /* Removes a folder and the files in it, as far as that works; folders in it stay, and so does it
- * then. */
+ * then. A link to a folder stays as it is. */
 void t5_folder_remove(const char *path);
 
 #endif

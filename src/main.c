@@ -72,6 +72,15 @@ static int rank_of(const char *variable, int otherwise) {
     return text ? atoi(text) : otherwise;
 }
 
+/* A batch job that is started again has its number again, and counts. */
+static const char *job_of_slurm(char *job, size_t size) {
+    const char *number = getenv("SLURM_JOB_ID"), *start = getenv("SLURM_RESTART_COUNT");
+    if (!number || !*number)
+        return NULL;
+    snprintf(job, size, "%s.%s", number, start && *start ? start : "0");
+    return job;
+}
+
 /* Commands of one process. Among the ranks of an mpirun the first one says that this is wrong; the
  * others end without an error, or mpirun would end the first one before it has spoken. */
 static int alone(const t5_cli *cli, t5_error *err) {
@@ -107,6 +116,7 @@ static void keep_standard_streams(void) {
 int main(int argc, char **argv) {
     t5_cli cli;
     t5_error err = {0};
+    char job[64];
     int status;
 
     keep_standard_streams();
@@ -121,6 +131,7 @@ int main(int argc, char **argv) {
                cli.verb == T5_CLI_EXPORT) {
         status = alone(&cli, &err);
     } else {
+        cli.command.job = job_of_slurm(job, sizeof job);
         /* also for a wrong command line: only rank 0 then says what is wrong */
         status = with_ranks(argc, argv, &cli, &err);
     }

@@ -126,6 +126,16 @@ static t5_status write_all(t5_saved *s, const char *directory, t5_error *err) {
     return err->status;
 }
 
+/* The folders above. */
+static t5_status make_parent(const char *path, t5_error *err) {
+    char above[MAX_PATH];
+    char *slash = strrchr(strcpy(above, path), '/');
+    if (!slash || slash == above)
+        return T5_OK;
+    *slash = 0;
+    return t5_file_make_folder(above, err);
+}
+
 t5_status t5_export(const char *what, const char *directory, FILE *out, t5_error *err) {
     char temporary[MAX_PATH + 32], bare[MAX_PATH];
     size_t n = strlen(directory);
@@ -145,7 +155,7 @@ t5_status t5_export(const char *what, const char *directory, FILE *out, t5_error
                 what);
         goto done;
     }
-    if (t5_file_make_folder(temporary, err) != T5_OK)
+    if (make_parent(bare, err) != T5_OK || t5_folder_make_new(temporary, err) != T5_OK)
         goto done;
     if (write_all(s, temporary, err) != T5_OK ||
         t5_folder_put_in_place(temporary, bare, err) != T5_OK)

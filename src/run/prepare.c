@@ -1,4 +1,5 @@
 #include "run/prepare.h"
+#include "run/claim.h"
 #include "run/results.h"
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@ t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepa
                 p->config->file, p->config->ranks_per_trial, ranks, ranks == 1 ? "" : "s");
         goto done;
     }
-    if (writes && t5_results_check_folder(p->config->output_dir, command->resume, err) != T5_OK)
+    if (writes && (t5_claim_check(p->config->output_dir, command->job, err) != T5_OK ||
+                   t5_results_check_folder(p->config->output_dir, command->resume, err) != T5_OK))
         goto done;
     if (t5_source_open(p->config, &p->plan, &p->source, err) == T5_OK)
         t5_settings_fill(p->config, p->source.tokenizer, p->source.pretrained, p->plan.n,

@@ -80,11 +80,14 @@ static void clean(const t5_prepared *p) {
     const char *dir = p->config->output_dir;
     char path[4352];
     t5_file_remove_temporaries(dir);
-    snprintf(path, sizeof path, "%s/trials", dir);
+    snprintf(path, sizeof path, "%s/trials", dir); /* made, or found to be a folder */
     t5_file_remove_temporaries(path);
-    for (int t = 0; t < p->plan.n; t++) {
-        snprintf(path, sizeof path, "%s/checkpoints/%s", dir, p->plan.trials[t].name);
-        t5_file_remove_temporaries(path);
+    snprintf(path, sizeof path, "%s/checkpoints", dir);
+    for (int t = 0; t < p->plan.n && t5_file_is_folder(path); t++) {
+        char folder[4480];
+        snprintf(folder, sizeof folder, "%s/%s", path, p->plan.trials[t].name);
+        if (t5_file_is_folder(folder))
+            t5_file_remove_temporaries(folder);
     }
 }
 

@@ -104,7 +104,7 @@ static t5_status get_values(t5_checkpoint *c, t5_saved *s, t5_error *err) {
 
 /* For a reason that the file's name alone does not give. */
 static t5_status check_there(const char *run, const char *trial, const char *path, t5_error *err) {
-    if (*trial && !strchr(trial, '/') && t5_file_exists(path))
+    if (*trial && *trial != '.' && !strchr(trial, '/') && t5_file_exists(path))
         return T5_OK;
     return t5_fail(err, T5_ERR_INPUT,
                    "%s has no weights of a trial \"%s\" (%s is not there): there is no such trial, "

@@ -17,11 +17,10 @@ t5_status t5_saved_path(const char *run, const char *trial, char path[T5_SAVED_P
                : t5_fail(err, T5_ERR_INPUT, "%s: the path of a checkpoint would be too long", run);
 }
 
-static t5_status make_folder_of(const char *path, t5_error *err) {
-    char folder[T5_SAVED_PATH];
-    strcpy(folder, path);
-    *strrchr(folder, '/') = 0;
-    return t5_file_make_folder(folder, err);
+static t5_status make_folder(const char *run, const char *trial, t5_error *err) {
+    char below[T5_SAVED_PATH];
+    snprintf(below, sizeof below, "checkpoints/%s", trial);
+    return t5_file_make_folder_below(run, below, err);
 }
 
 static t5_store *make_values(const char *path, const t5_setup *setup, const char *trial, int epoch,
@@ -85,7 +84,8 @@ t5_status t5_saved_write(const t5_setup *setup, const char *trial, int epoch, in
     t5_store *values;
 
     if (t5_saved_path(setup->settings.output_dir, trial, path, err) != T5_OK ||
-        make_folder_of(path, err) != T5_OK || list_arrays(model, &arrays, &paths, err) != T5_OK)
+        make_folder(setup->settings.output_dir, trial, err) != T5_OK ||
+        list_arrays(model, &arrays, &paths, err) != T5_OK)
         goto done;
     values = make_values(path, setup, trial, epoch, n_labels, t5_model_shape(model), err);
     if (values &&

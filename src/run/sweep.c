@@ -1,6 +1,6 @@
 #include "run/sweep.h"
 #include "base/log.h"
-#include "io/file.h"
+#include "run/claim.h"
 #include "run/prepare.h"
 #include "run/results.h"
 #include "run/resume.h"
@@ -9,18 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Makes the output folder and writes what is known before the first trial: the file of every trial
+/* Writes into the output folder what is known before the first trial: the file of every trial
  * that is not kept from an earlier run ("pending") and the index with its links, so that results.h5
  * is readable from the start. */
 static t5_status start_results(const t5_prepared *p, t5_host *host, uint64_t fingerprint, int ranks,
                                const char *device, t5_error *err) {
     const char *dir = p->config->output_dir;
-    char path[4352];
     const t5_trial_summary *summaries = t5_host_summaries(host);
 
-    snprintf(path, sizeof path, "%s/trials", dir);
-    if (t5_file_make_folder(path, err) != T5_OK)
-        return err->status;
     for (int t = 0; t < p->plan.n; t++)
         if (strcmp(summaries[t].status, "pending") == 0 &&
             t5_results_write_trial(dir, &summaries[t], NULL, NULL, err) != T5_OK)
@@ -38,10 +34,14 @@ static void print_kept(int n, int trials, FILE *out) {
 }
 
 static t5_status begin(const t5_command *command, const t5_prepared *p, t5_host *host, int ranks,
-                       const char *device, FILE *out, t5_error *err) {
+                       const char *device, t5_lock **lock, FILE *out, t5_error *err) {
+    const char *dir = p->config->output_dir;
     uint64_t fingerprint = t5_source_fingerprint(&p->source);
     int n_kept = 0;
-    if ((command->resume &&
+    /* results may have come while the data were read */
+    if (t5_claim_take(dir, command->job, lock, err) != T5_OK ||
+        t5_results_check_folder(dir, command->resume, err) != T5_OK ||
+        (command->resume &&
          t5_resume(p, fingerprint, command->retry_failed, host, &n_kept, err) != T5_OK) ||
         start_results(p, host, fingerprint, ranks, device, err) != T5_OK)
         return err->status;
@@ -112,6 +112,7 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
     t5_device *device = NULL;
     t5_console *console = NULL;
     t5_host *host = NULL;
+    t5_lock *lock = NULL;
     const char **names = NULL;
     bool bf16 = false;
 
@@ -126,9 +127,12 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
         goto done;
     if (root && open_console(&p, out, &console, &names, err) == T5_OK &&
         t5_host_create(p.config, &p.plan, &p.source, console, &host, err) == T5_OK)
-        begin(command, &p, host, t5_comm_size(world), device->info, out, err);
-    if (t5_comm_agree(world, err) != T5_OK ||
-        work(world, &setup, device, bf16, p.source.pretrained, host, err) != T5_OK)
+        begin(command, &p, host, t5_comm_size(world), device->info, &lock, out, err);
+    if (t5_comm_agree(world, err) != T5_OK)
+        goto done;
+    if (!root)
+        lock = t5_claim_join(setup.settings.output_dir);
+    if (work(world, &setup, device, bf16, p.source.pretrained, host, err) != T5_OK)
         goto done;
     if (root) {
         t5_console_close(console);
@@ -141,6 +145,7 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
     if (t5_comm_agree(world, err) == T5_OK)
         t5_comm_bcast(world, 0, n_failed, sizeof *n_failed, err);
 done:
+    t5_lock_release(lock);
     t5_console_close(console);
     t5_host_destroy(host);
     free(names);

@@ -12,6 +12,7 @@ typedef struct t5_command {
     t5_use device;      /* --device */
     bool resume;        /* --resume: trials that have ended in the output folder are kept */
     bool retry_failed;  /* --retry-failed: but for those that failed */
+    const char *job;    /* of a batch system: NUMBER.START (io/lock.h), or NULL */
 } t5_command;
 
 /* t5mpi run: plans, trains all trials, writes the results, prints the report to out. *n_failed:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the libraries define: names that others can see start with t5_, and no variable outside the log can
-# change. usage: symbols.sh LIBRARY.a... 77 (skipped): no nm or objdump.
+# change. What they call: nothing that starts a program, so that no path or text ever reaches a shell. usage: symbols.sh LIBRARY.a... 77 (skipped): no nm or objdump.
 set -eu
 if ! command -v nm >/dev/null 2>&1 || ! command -v objdump >/dev/null 2>&1; then
     echo "skipped: no nm, no objdump"
@@ -12,6 +12,11 @@ for library in "$@"; do
     nm -g --defined-only "$library" | awk -v library="${library##*/}" '
         NF == 3 && $2 !~ /[uVvWw]/ && $3 !~ /^(t5_|_Z|DW[.]ref|[.]gomp_)/ {
             printf "%s: visible name without t5_: %s\n", library, $3; bad = 1
+        }
+        END { exit bad }' || bad=1
+    nm -u "$library" | awk -v library="${library##*/}" '
+        $1 == "U" && $2 ~ /^(system|popen|wordexp|v?fork|exec[lv]p?e?|execvpe|fexecve|execveat|posix_spawnp?)$/ {
+            printf "%s: starts programs: %s\n", library, $2; bad = 1
         }
         END { exit bad }' || bad=1
     objdump -t "$library" | awk -v library="${library##*/}" '
