@@ -7,4 +7,7 @@
 /* A new device, in full float32 precision; t5_device_close ends it. */
 t5_status backend_open(t5_device **dev, t5_error *err);
 
+/* How many rows a test of random draws takes; 0: none, sampling takes minutes there. */
+int backend_draws(void);
+
 #endif

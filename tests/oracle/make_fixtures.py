@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the oracle fixtures: what Transformers computes for two small random T5 models.
+"""Makes the oracle fixtures: what Transformers computes for small random T5 models.
 
-    python3 tests/oracle/make_fixtures.py            (writes tests/oracle/fixtures/*.t5fix)
+    python3 tests/oracle/make_fixtures.py [NAME ...]            (writes tests/oracle/fixtures/*.t5fix)
 
 Made with torch 2.15.0 and transformers 5.23.0. Needed only to make the files anew: the C test reads
 the committed ones.
@@ -30,6 +30,8 @@ masks exist only on the Transformers side. Blocks:
     gen/KIND                    (100, GEN_LENGTH) output without the start token, pad behind; KIND is
                                 greedy, greedy_penalty, beam or beam_penalty
     gen/KIND_score              (100) for the beams: sequences_scores
+The models with heads of 16 and 64, the widths that GPUs multiply on tensor cores, are there for attention: only one
+pass, with logits, loss/plain and grad/plain.
 """
 
 import os
@@ -79,6 +81,20 @@ MODELS = {
         gen={"wo": 2.0, "SelfAttention.o": 2.0, "EncDecAttention.v": 2.0, "EncDecAttention.o": 2.0,
              "lm_head": 1.5},
         gen_eos=2.0,
+    ),
+    "heads16": dict(
+        seed=5,
+        config=dict(vocab_size=48, d_model=24, d_kv=16, num_heads=3, d_ff=32, num_layers=2, num_decoder_layers=2,
+                    feed_forward_proj="gated-gelu"),
+        tied=False,
+        head=0.25,
+    ),
+    "heads64": dict(
+        seed=5,
+        config=dict(vocab_size=48, d_model=16, d_kv=64, num_heads=2, d_ff=32, num_layers=1, num_decoder_layers=1,
+                    feed_forward_proj="relu"),
+        tied=True,
+        head=1.0,
     ),
 }
 
@@ -316,8 +332,8 @@ class Writer:
         return size
 
 
-def put_gradients(out, model, rows):
-    for kind in ("plain", "smooth", "focal"):
+def put_gradients(out, model, rows, kinds):
+    for kind in kinds:
         model.zero_grad()
         loss, logits = mean_loss(model, rows, kind)
         loss.backward()
@@ -362,9 +378,15 @@ def make(name, spec, folder):
         out.put("weight/" + key, p, "bf16")
     out.put_packed("train/enc_ids", rows[0], "train/enc_start")
     out.put_packed("train/labels", rows[1], "train/dec_start")
-    put_gradients(out, model, rows)
-    put_training(out, model, rows, spec["lr"])
+    whole = "gen" in spec
+    put_gradients(out, model, rows, ("plain", "smooth", "focal") if whole else ("plain",))
+    if whole:
+        put_training(out, model, rows, spec["lr"])
+        put_generation(out, spec, generator)
+    print(f"  {path}: {out.close()} bytes")
 
+
+def put_generation(out, spec, generator):
     torch.manual_seed(spec["gen_seed"])
     model = generation_model(spec)
     for key, p in model.named_parameters():
@@ -375,7 +397,6 @@ def make(name, spec, folder):
         out.put("gen/" + kind, sequences, "i32")
         if kind.startswith("beam"):
             out.put(f"gen/{kind}_score", scores)
-    print(f"  {path}: {out.close()} bytes")
 
 
 def main():
@@ -383,8 +404,8 @@ def main():
     os.makedirs(folder, exist_ok=True)
     print(f"torch {torch.__version__}, transformers {transformers.__version__}")
     torch.set_num_threads(1)
-    for name, spec in MODELS.items():
-        make(name, spec, folder)
+    for name in sys.argv[1:] or MODELS:
+        make(name, MODELS[name], folder)
     return 0
 
 
