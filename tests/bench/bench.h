@@ -1,5 +1,6 @@
-/* The parts of t5bench: what is trained on (workload.c), what it is compared with (yardstick.c),
- * where the time goes (profile.c), and generation instead of training (generation.c). */
+/* The parts of t5bench: its options (options.c), what is trained on (workload.c), what it is
+ * compared with (yardstick.c), where the time goes (profile.c), and generation instead of training
+ * (generation.c). */
 #ifndef T5_BENCH_H
 #define T5_BENCH_H
 #include "data/batch.h"
@@ -15,6 +16,21 @@ static inline double bench_now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* --- options --- */
+
+typedef struct bench_options {
+    bool base, bf16, tf32, cuda, profile, evaluate, dump;
+    int threads, steps, rows, rounds, tokens;
+    int vocab;         /* of the model; the data set uses less */
+    int join;          /* rows of the data set in a row of the workload */
+    int input, target; /* not 0: exactly as many tokens a row, of as many rows as that takes */
+    int side;          /* of the yardstick's matrices; 0: what suits the device */
+    const char *data;  /* folder of the data set */
+} bench_options;
+
+/* 1: go on; 0: help was printed; -1: wrong, and said so. */
+int bench_options_parse(int argc, char **argv, bench_options *o);
+
 /* --- workload: packed batches with the lengths of the shipped data set --- */
 
 typedef struct bench_workload {
@@ -23,11 +39,10 @@ typedef struct bench_workload {
     int largest;       /* the one with the most tokens */
 } bench_workload;
 
-/* n batches of `rows` rows of the data set in `folder` (v3like.jsonl, spiece.model); the epoch
- * starts over, shuffled anew, when the rows run out. Freed by bench_workload_free, also after a
- * failure. */
-t5_status bench_workload_make(const char *folder, int n, int rows, bench_workload *work,
-                              t5_error *err);
+/* n batches of o->rows rows made of the data set in o->data (v3like.jsonl, spiece.model) with the
+ * lengths that the options say; the epoch starts over, shuffled anew, when the rows run out. Freed
+ * by bench_workload_free, also after a failure. */
+t5_status bench_workload_make(const bench_options *o, int n, bench_workload *work, t5_error *err);
 void bench_workload_free(bench_workload *work);
 /* A line of JSON for each row, in order: {"input_ids": [...], "labels": [...]}. */
 t5_status bench_workload_print(const bench_workload *work, FILE *out, t5_error *err);

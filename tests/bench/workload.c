@@ -4,6 +4,7 @@
 #include "io/file.h"
 #include "io/jsonl.h"
 #include <stdlib.h>
+#include <string.h>
 
 enum { PATH_SIZE = 4096 };
 
@@ -55,43 +56,100 @@ done:
     return status;
 }
 
-static t5_status fill(t5_batch *batch, const t5_shard *shard, int32_t start_id, int64_t first,
-                      int rows, t5_error *err) {
-    t5_batch_init(batch);
-    for (int i = 0; i < rows; i++) {
-        const uint64_t place = (uint64_t)(first + i), n = (uint64_t)shard->n;
-        const int64_t r = (int64_t)t5_shuffle_at(42, (uint32_t)(place / n), n, place % n);
-        const int64_t in = shard->input_start[r], target = shard->target_start[r];
-        const t5_status status = t5_batch_append(
-            batch, shard->input + in, (int)(shard->input_start[r + 1] - in), shard->target + target,
-            (int)(shard->target_start[r + 1] - target), start_id, (uint32_t)r, err);
-        if (status != T5_OK)
-            return status;
+/* The data set's rows in the order of shuffled epochs. */
+typedef struct source {
+    const t5_shard *shard;
+    int64_t next;
+} source;
+
+static int64_t next_row(source *from) {
+    const uint64_t place = (uint64_t)from->next++, n = (uint64_t)from->shard->n;
+    return (int64_t)t5_shuffle_at(42, (uint32_t)(place / n), n, place % n);
+}
+
+/* A row of the workload: rows of the data set one behind the other, with the last one's end token
+ * only. */
+typedef struct joined {
+    int32_t *ids;
+    int n, cap;
+} joined;
+
+static t5_status join(joined *to, const int32_t *ids, int64_t n, t5_error *err) {
+    if (to->n > 0)
+        to->n--;
+    if (to->n + n > to->cap) {
+        const int cap = 2 * (to->n + (int)n);
+        int32_t *larger = realloc(to->ids, (size_t)cap * sizeof *larger);
+        if (!larger)
+            return t5_fail(err, T5_ERR_MEMORY, "out of memory for a row");
+        to->ids = larger;
+        to->cap = cap;
     }
+    memcpy(to->ids + to->n, ids, (size_t)n * sizeof *ids);
+    to->n += (int)n;
     return T5_OK;
 }
 
-t5_status bench_workload_make(const char *folder, int n, int rows, bench_workload *work,
-                              t5_error *err) {
-    t5_shard *shard = NULL;
-    int32_t start_id = 0;
-    *work = (bench_workload){0};
-    t5_status status = read_shard(folder, &start_id, &shard, err);
-    if (status != T5_OK)
-        goto done;
-    work->batches = calloc((size_t)n, sizeof *work->batches);
-    if (!work->batches) {
-        status = t5_fail(err, T5_ERR_MEMORY, "out of memory for %d batches", n);
-        goto done;
+/* Cut to `n` tokens, the end token last. */
+static void cut(joined *row, int n) {
+    if (n == 0 || row->n <= n)
+        return;
+    row->ids[n - 1] = row->ids[row->n - 1];
+    row->n = n;
+}
+
+static t5_status append(const bench_options *o, source *from, joined side[2], int32_t start_id,
+                        t5_batch *batch, t5_error *err) {
+    const t5_shard *shard = from->shard;
+    int64_t first = -1;
+    side[0].n = side[1].n = 0;
+    for (int i = 0; i < o->join || side[0].n < o->input || side[1].n < o->target; i++) {
+        const int64_t r = next_row(from), *in = shard->input_start + r,
+                      *target = shard->target_start + r;
+        first = first < 0 ? r : first;
+        t5_status status = join(&side[0], shard->input + in[0], in[1] - in[0], err);
+        if (status == T5_OK)
+            status = join(&side[1], shard->target + target[0], target[1] - target[0], err);
+        if (status != T5_OK)
+            return status;
     }
-    for (work->n = 0; work->n < n && status == T5_OK; work->n++)
-        status = fill(&work->batches[work->n], shard, start_id, (int64_t)work->n * rows, rows, err);
+    cut(&side[0], o->input);
+    cut(&side[1], o->target);
+    return t5_batch_append(batch, side[0].ids, side[0].n, side[1].ids, side[1].n, start_id,
+                           (uint32_t)first, err);
+}
+
+static void find_largest(bench_workload *work) {
     for (int i = 1; i < work->n; i++) {
         const t5_batch *b = &work->batches[i], *most = &work->batches[work->largest];
         if (b->n_enc + b->n_dec > most->n_enc + most->n_dec)
             work->largest = i;
     }
+}
+
+t5_status bench_workload_make(const bench_options *o, int n, bench_workload *work, t5_error *err) {
+    t5_shard *shard = NULL;
+    joined side[2] = {{0}, {0}};
+    int32_t start_id = 0;
+    *work = (bench_workload){0};
+    t5_status status = read_shard(o->data, &start_id, &shard, err);
+    if (status != T5_OK)
+        goto done;
+    source from = {.shard = shard};
+    work->batches = calloc((size_t)n, sizeof *work->batches);
+    if (!work->batches) {
+        status = t5_fail(err, T5_ERR_MEMORY, "out of memory for %d batches", n);
+        goto done;
+    }
+    for (; work->n < n && status == T5_OK; work->n++) {
+        t5_batch_init(&work->batches[work->n]);
+        for (int i = 0; i < o->rows && status == T5_OK; i++)
+            status = append(o, &from, side, start_id, &work->batches[work->n], err);
+    }
+    find_largest(work);
 done:
+    free(side[0].ids);
+    free(side[1].ids);
     t5_shard_destroy(shard);
     return status;
 }
