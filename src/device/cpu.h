@@ -44,6 +44,8 @@ void t5_cpu_parallel_uneven(const t5_cpu *cpu, t5_kernel *kernel, const void *ar
 void t5_cpu_zero(t5_device *dev, void *dst, size_t bytes);
 void t5_cpu_copy(t5_device *dev, void *dst, const void *src, size_t bytes);
 void t5_cpu_cast(t5_device *dev, const float *src, void *dst, int64_t n);
+void t5_cpu_widen(t5_device *dev, const void *src, float *dst, int64_t n);
+void t5_cpu_narrow(t5_device *dev, const double *src, int64_t n, float *dst);
 void t5_cpu_embed_forward(t5_device *dev, t5_mat table, const int32_t *ids, t5_mat x,
                           t5_dropout drop);
 void t5_cpu_embed_backward(t5_device *dev, t5_mat dx, const int32_t *ids, t5_mat dtable,
@@ -63,6 +65,9 @@ void t5_cpu_adamw(t5_device *dev, const t5_adamw_args *a);
 void t5_cpu_gather_rows(t5_device *dev, void *dst, const void *src, const int32_t *index, int64_t n,
                         size_t bytes, size_t stride_bytes);
 void t5_cpu_topk(t5_device *dev, const t5_topk_args *a);
+
+/* --- cpu_pack.c --- */
+void t5_cpu_pack(t5_device *dev, const t5_pack_args *a);
 
 /* --- cpu_attention.c --- */
 void t5_cpu_attention_forward(t5_device *dev, const t5_attention *a, t5_mat out, float *lse);

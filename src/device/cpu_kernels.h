@@ -74,6 +74,11 @@ typedef struct t5_cast_args { /* elements: floats */
     uint16_t *dst;
 } t5_cast_args;
 
+typedef struct t5_widen_args { /* elements: floats */
+    const uint16_t *src;
+    float *dst;
+} t5_widen_args;
+
 typedef struct t5_topk_kernel_args { /* elements: rows */
     const t5_topk_args *a;
     uint64_t *heap; /* (threads, k) */
@@ -86,7 +91,8 @@ typedef struct t5_cpu_kernels {
     t5_kernel *norm_forward, *norm_backward, *sum_rows;
     t5_kernel *act_forward, *act_backward;
     t5_kernel *attention_forward, *attention_backward;
-    t5_kernel *loss, *sum_squares, *adamw, *cast, *topk; /* adamw: args are t5_adamw_args */
+    t5_kernel *loss, *sum_squares, *adamw, *cast, *widen; /* adamw: args are t5_adamw_args */
+    t5_kernel *topk;
     /* Floats of scratch memory that a thread of each attention kernel needs. */
     int64_t (*attention_scratch)(const t5_attention *a, bool backward);
 } t5_cpu_kernels;

@@ -52,7 +52,7 @@ static double row_loss(const t5_loss_args *a, const row_sums *s, double label_lo
 /* dlogits = slope (delta - p) + e (p - 1/V), times scale; e only for cross entropy. */
 static void gradient_row(const t5_loss_args *a, const float *x, const row_sums *s, double slope,
                          int64_t row) {
-    double e = a->focal ? 0.0 : (double)a->smoothing, scale = (double)a->scale;
+    double e = a->focal ? 0.0 : (double)a->smoothing, scale = (double)*a->d_scale;
     float of_p = (float)((e - slope) * scale), base = (float)(e / (double)a->vocab * scale);
     float buf[T5_BLOCK];
     /* x - log_sum in two steps: the difference to the maximum is exact enough, their sum is not */
@@ -74,10 +74,27 @@ static void gradient_row(const t5_loss_args *a, const float *x, const row_sums *
     }
 }
 
+/* A row of padding. */
+static void zero_row(const t5_loss_args *a, int64_t row) {
+    float buf[T5_BLOCK];
+    for (int64_t j0 = 0; j0 < a->vocab; j0 += T5_BLOCK) {
+        int n = t5_min_int(a->vocab - j0, T5_BLOCK);
+        float *d = t5_row_target(a->dlogits, row, j0, buf);
+        memset(d, 0, (size_t)n * sizeof *d);
+        t5_row_write(a->dlogits, row, j0, n, d);
+    }
+}
+
 void K(loss)(const void *args, int64_t first, int64_t last) {
     const t5_loss_kernel_args *k = args;
     const t5_loss_args *a = k->a;
     for (int64_t row = first; row < last; row++) {
+        if (a->d_label[row] < 0) {
+            k->row_loss[row] = 0.0;
+            if (a->dlogits.p)
+                zero_row(a, row);
+            continue;
+        }
         const float *x = t5_row_read(a->logits, row, 0, 0, NULL);
         row_sums sums = sum_row(x, a->vocab);
         double slope;

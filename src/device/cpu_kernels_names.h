@@ -7,7 +7,7 @@ t5_kernel K(embed_forward), K(embed_backward);
 t5_kernel K(norm_forward), K(norm_backward), K(sum_rows);
 t5_kernel K(act_forward), K(act_backward);
 t5_kernel K(attention_forward), K(attention_backward);
-t5_kernel K(loss), K(sum_squares), K(adamw), K(cast), K(topk);
+t5_kernel K(loss), K(sum_squares), K(adamw), K(cast), K(widen), K(topk);
 int64_t K(attention_scratch)(const t5_attention *a, bool backward);
 
 #endif

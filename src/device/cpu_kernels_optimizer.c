@@ -1,4 +1,4 @@
-/* AdamW, sums of squares and the cast to bfloat16: as fast as memory delivers. */
+/* AdamW, sums of squares and the casts to and from bfloat16: as fast as memory delivers. */
 #include "device/cpu_kernels_names.h"
 
 void K(cast)(const void *args, int64_t first, int64_t last) {
@@ -6,6 +6,13 @@ void K(cast)(const void *args, int64_t first, int64_t last) {
     T5_SIMD
     for (int64_t i = first; i < last; i++)
         a->dst[i] = t5_bf16_of(a->src[i]);
+}
+
+void K(widen)(const void *args, int64_t first, int64_t last) {
+    const t5_widen_args *a = args;
+    T5_SIMD
+    for (int64_t i = first; i < last; i++)
+        a->dst[i] = t5_of_bf16(a->src[i]);
 }
 
 /* Four sums side by side hide the latency of the additions. */
@@ -36,9 +43,10 @@ void K(adamw)(const void *args, int64_t first, int64_t last) {
         if (clip > 1.0)
             clip = 1.0;
     }
-    float factor = (float)clip, decay = 1.0f - a->lr * a->weight_decay, eps = a->eps;
+    const float lr = a->d_rate[0], correction1 = a->d_rate[1], correction2 = a->d_rate[2];
+    float factor = (float)clip, decay = 1.0f - lr * a->weight_decay, eps = a->eps;
     float beta1 = a->beta1, beta2 = a->beta2, rest1 = 1.0f - beta1, rest2 = 1.0f - beta2;
-    float step = a->lr / a->correction1, root = 1.0f / sqrtf(a->correction2);
+    float step = lr / correction1, root = 1.0f / sqrtf(correction2);
     T5_SIMD
     for (int64_t i = first; i < last; i++) {
         float grad = g[i] * factor;

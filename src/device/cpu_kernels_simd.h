@@ -113,7 +113,7 @@ static inline void t5_row_write(t5_mat m, int64_t row, int64_t col, int n, const
  * 0. */
 typedef struct t5_mask {
     t5_dropout drop;
-    uint32_t threshold;
+    uint32_t threshold, step;
     float keep;
     float v[T5_BLOCK];
 } t5_mask;
@@ -124,6 +124,7 @@ static inline void t5_mask_init(t5_mask *mask, t5_dropout drop) {
     mask->drop = drop;
     mask->threshold = (uint32_t)((double)drop.p * 4294967296.0);
     mask->keep = 1.0f / (1.0f - drop.p);
+    mask->step = drop.p == 0.0f ? 0 : *drop.d_step;
     if (drop.p == 0.0f)
         for (int j = 0; j < T5_BLOCK; j++)
             mask->v[j] = 1.0f;
@@ -137,7 +138,7 @@ static inline void t5_mask_fill(const t5_mask *mask, int64_t token, uint32_t fir
     const uint32_t counter[3] = {mask->drop.site, tok[0], tok[1]};
     uint32_t keep = t5_bits_of_float(mask->keep);
     for (int64_t j = 0; j < n; j += T5_MASK_SLACK)
-        t5_philox_keep(counter, first / 4 + (uint32_t)(j / 4), mask->drop.seed, mask->drop.step,
+        t5_philox_keep(counter, first / 4 + (uint32_t)(j / 4), mask->drop.seed, mask->step,
                        mask->threshold, keep, to + j);
 }
 

@@ -16,6 +16,7 @@ const t5_cpu_kernels K(cpu_kernels) = {
     .sum_squares = K(sum_squares),
     .adamw = K(adamw),
     .cast = K(cast),
+    .widen = K(widen),
     .topk = K(topk),
     .attention_scratch = K(attention_scratch),
 };

@@ -59,6 +59,21 @@ void t5_cpu_cast(t5_device *dev, const float *src, void *dst, int64_t n) {
     t5_cpu_parallel(cpu, cpu->kernels->cast, &(t5_cast_args){src, dst}, n, 1 << 15);
 }
 
+void t5_cpu_widen(t5_device *dev, const void *src, float *dst, int64_t n) {
+    t5_cpu *cpu = t5_cpu_of(dev);
+    if (t5_cpu_failed(cpu))
+        return;
+    t5_cpu_parallel(cpu, cpu->kernels->widen, &(t5_widen_args){src, dst}, n, 1 << 15);
+}
+
+/* A few numbers: sums, as a rule. */
+void t5_cpu_narrow(t5_device *dev, const double *src, int64_t n, float *dst) {
+    if (t5_cpu_failed(t5_cpu_of(dev)))
+        return;
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = (float)src[i];
+}
+
 void t5_cpu_embed_forward(t5_device *dev, t5_mat table, const int32_t *ids, t5_mat x,
                           t5_dropout drop) {
     t5_cpu *cpu = t5_cpu_of(dev);

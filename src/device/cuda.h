@@ -2,9 +2,9 @@
  * outside includes this. One host thread uses a device: the one that opened it (the runtime's
  * current GPU belongs to a thread).
  *
- * What a CUDA graph of a step will need is kept possible: once the shapes have been seen, no
- * operation allocates, waits or reads host memory later than it returns. What changes from step to
- * step and still comes as a kernel argument is marked "changes every step" where it is passed. */
+ * What graphs need (cuda_replay.c): once the shapes have been seen, no operation allocates, waits
+ * or reads host memory later than it returns. Memory of the backend's own that a kernel is given is
+ * part of `generation`. */
 #ifndef T5_DEVICE_CUDA_H
 #define T5_DEVICE_CUDA_H
 #include "device/device.h"
@@ -47,6 +47,11 @@ typedef struct t5_cuda {
     void *d_scratch;
     size_t scratch_bytes;
     t5_cuda_buckets buckets[T5_CUDA_BUCKETS];
+    /* How often memory that kernels are given without their caller's knowing (scratch, buckets) has
+     * moved: a graph of an older generation must not run any more. */
+    uint64_t generation;
+    bool capturing;      /* operations are being recorded, not run */
+    bool capture_spoilt; /* by something that cannot be recorded */
 } t5_cuda;
 
 static inline t5_cuda *t5_cuda_of(t5_device *dev) {
@@ -74,8 +79,18 @@ t5_status t5_cuda_sync(t5_device *dev, t5_error *err);
  * is none. */
 void *t5_cuda_scratch(t5_cuda *cuda, size_t bytes);
 
+/* --- cuda_replay.c --- */
+void t5_cuda_replay(t5_device *dev, t5_replay **replay, void (*queue)(void *arg), void *arg);
+void t5_cuda_replay_free(t5_device *dev, t5_replay *replay);
+/* Whether operations are being recorded, which what is about to happen (allocating, waiting,
+ * touching host memory) spoils: it must not happen then. */
+bool t5_cuda_spoils_capture(t5_cuda *cuda);
+
 /* --- cuda_ops.c, cuda_attention.c: the operations of device.h --- */
 void t5_cuda_cast(t5_device *dev, const float *d_src, void *d_dst, int64_t n);
+void t5_cuda_widen(t5_device *dev, const void *d_src, float *d_dst, int64_t n);
+void t5_cuda_narrow(t5_device *dev, const double *d_src, int64_t n, float *d_dst);
+void t5_cuda_pack(t5_device *dev, const t5_pack_args *a);
 void t5_cuda_embed_forward(t5_device *dev, t5_mat table, const int32_t *d_ids, t5_mat x,
                            t5_dropout drop);
 void t5_cuda_embed_backward(t5_device *dev, t5_mat dx, const int32_t *d_ids, t5_mat dtable,

@@ -8,6 +8,9 @@
 /* Fills an entry with the buckets of -reach .. reach. */
 static bool fill_buckets(t5_cuda *cuda, t5_cuda_buckets *entry, const t5_attention *a, int reach) {
     size_t n = 2 * (size_t)reach + 1;
+    if (t5_cuda_spoils_capture(cuda))
+        return false;
+    cuda->generation++;
     int32_t *bucket = malloc(n * sizeof *bucket);
     (void)cudaFree(entry->d_bucket); /* waits for who uses it */
     *entry = (t5_cuda_buckets){a->causal_buckets, a->buckets, a->max_distance, reach, NULL};

@@ -26,12 +26,18 @@ static t5_status no_memory(const t5_cuda *cuda, size_t bytes, t5_error *err) {
                    bytes, cuda->base.allocated, free_bytes, total);
 }
 
+static t5_status no_replay(const char *what, t5_error *err) {
+    return t5_fail(err, T5_ERR_DEVICE, "what is to be replayed %s", what);
+}
+
 /* cudaMalloc gives 256-byte aligned memory. NULL for 0 bytes is allowed here as it is there. */
 t5_status t5_cuda_alloc(t5_device *dev, size_t bytes, void **d_ptr, t5_error *err) {
     t5_cuda *cuda = t5_cuda_of(dev);
     size_t free_bytes = 0, total = 0;
     void *p = NULL;
     *d_ptr = NULL;
+    if (t5_cuda_spoils_capture(cuda))
+        return no_replay("allocates", err);
     if (!reserve_block(cuda))
         return t5_fail(err, T5_ERR_MEMORY, "out of host memory for the CUDA device");
     (void)cudaMemGetInfo(&free_bytes, &total);
@@ -61,6 +67,8 @@ t5_status t5_cuda_alloc(t5_device *dev, size_t bytes, void **d_ptr, t5_error *er
 
 void t5_cuda_free(t5_device *dev, void *d_ptr) {
     t5_cuda *cuda = t5_cuda_of(dev);
+    if (d_ptr && t5_cuda_spoils_capture(cuda))
+        return; /* the ordinary run that follows frees it */
     for (int i = 0; d_ptr && i < cuda->n_blocks; i++) {
         if (cuda->blocks[i].d_ptr != d_ptr)
             continue;
@@ -74,7 +82,10 @@ void t5_cuda_free(t5_device *dev, void *d_ptr) {
 void *t5_cuda_scratch(t5_cuda *cuda, size_t bytes) {
     if (bytes <= cuda->scratch_bytes && cuda->d_scratch)
         return cuda->d_scratch;
+    if (t5_cuda_spoils_capture(cuda))
+        return NULL;
     size_t wanted = bytes + bytes / 4; /* sizes creep up with the batches: do not grow each time */
+    cuda->generation++;
     t5_error err = {0};
     (void)cudaFree(cuda->d_scratch); /* waits for who uses it */
     cuda->d_scratch = NULL;
@@ -131,6 +142,8 @@ static char *take_slot(t5_cuda *cuda, cudaEvent_t *done) {
  * GPU unless all slots are on their way. */
 void t5_cuda_to_device(t5_device *dev, void *d_dst, const void *src, size_t bytes) {
     t5_cuda *cuda = t5_cuda_of(dev);
+    if (t5_cuda_spoils_capture(cuda))
+        return;
     for (size_t at = 0; at < bytes && !t5_cuda_failed(cuda); at += T5_CUDA_SLOT_BYTES) {
         size_t n = bytes - at < T5_CUDA_SLOT_BYTES ? bytes - at : T5_CUDA_SLOT_BYTES;
         cudaEvent_t done;
@@ -148,6 +161,8 @@ void t5_cuda_to_device(t5_device *dev, void *d_dst, const void *src, size_t byte
 
 t5_status t5_cuda_sync(t5_device *dev, t5_error *err) {
     t5_cuda *cuda = t5_cuda_of(dev);
+    if (t5_cuda_spoils_capture(cuda))
+        return no_replay("waits", err);
     cudaError_t result = cudaStreamSynchronize(cuda->stream);
     if (result == cudaSuccess)
         result = cudaGetLastError();
@@ -165,6 +180,8 @@ t5_status t5_cuda_to_host(t5_device *dev, void *dst, const void *d_src, size_t b
                           t5_error *err) {
     t5_cuda *cuda = t5_cuda_of(dev);
     void *to = dst;
+    if (t5_cuda_spoils_capture(cuda))
+        return no_replay("waits", err);
     if (bytes && !t5_cuda_failed(cuda)) {
         cudaEvent_t done;
         if (bytes <= T5_CUDA_SLOT_BYTES)

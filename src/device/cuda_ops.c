@@ -8,6 +8,25 @@ void t5_cuda_cast(t5_device *dev, const float *d_src, void *d_dst, int64_t n) {
         t5_cuda_check(cuda, t5_launch_cast(d_src, d_dst, n, cuda->stream), "cast");
 }
 
+void t5_cuda_widen(t5_device *dev, const void *d_src, float *d_dst, int64_t n) {
+    t5_cuda *cuda = t5_cuda_of(dev);
+    if (!t5_cuda_failed(cuda))
+        t5_cuda_check(cuda, t5_launch_widen(d_src, d_dst, n, cuda->stream), "cast");
+}
+
+void t5_cuda_narrow(t5_device *dev, const double *d_src, int64_t n, float *d_dst) {
+    t5_cuda *cuda = t5_cuda_of(dev);
+    if (!t5_cuda_failed(cuda))
+        t5_cuda_check(cuda, t5_launch_narrow(d_src, n, d_dst, cuda->stream), "rounding");
+}
+
+void t5_cuda_pack(t5_device *dev, const t5_pack_args *a) {
+    t5_cuda *cuda = t5_cuda_of(dev);
+    assert(a->n_seq >= 1);
+    if (!t5_cuda_failed(cuda))
+        t5_cuda_check(cuda, t5_launch_pack(a, cuda->stream), "packing a batch");
+}
+
 void t5_cuda_embed_forward(t5_device *dev, t5_mat table, const int32_t *d_ids, t5_mat x,
                            t5_dropout drop) {
     t5_cuda *cuda = t5_cuda_of(dev);

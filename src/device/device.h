@@ -7,6 +7,9 @@
  *
  * Layout: row-major; (n, d) is n rows of d elements, rows ld elements apart. A packed tensor of
  * sequences has total_tokens rows; sequence s is rows start[s] .. start[s+1]-1.
+ * A piece of a program that is run again and again, such as a training step, is queued by `replay`,
+ * which may keep it as a graph. What differs from one run to the next is therefore read from device
+ * memory when the operation runs, not given as an argument.
  * Types: "f32" buffers are always float; "compute" buffers are float or bfloat16 (the device's
  * compute type, args say which). Reductions are at least float32. `d_`: device memory.
  *
@@ -34,14 +37,15 @@ typedef struct t5_mat {
 } t5_mat;
 
 /* Dropout of rate p with kept values scaled by 1/(1-p). Element (token t, feature j) is dropped iff
- * the uniform number of Philox counter {site, tok[2t], tok[2t+1], j/4}, key {seed, step}, word j%4,
- * is below p (compared as u32 < (uint32_t)(p * 2^32)). tok: per token its row number and its
- * position in the row. For attention probabilities j = head * 65536 + key position. p == 0: no
- * dropout, nothing else is read. */
+ * the uniform number of Philox counter {site, tok[2t], tok[2t+1], j/4}, key {seed, *step}, word
+ * j%4, is below p (compared as u32 < (uint32_t)(p * 2^32)). step is read when the operation runs.
+ * tok: per token its row number and its position in the row. For attention probabilities j = head *
+ * 65536 + key position. p == 0: no dropout, nothing else is read. */
 typedef struct t5_dropout {
     float p;
-    uint32_t seed, step, site;
-    const uint32_t *d_tok; /* (tokens, 2) */
+    uint32_t seed, site;
+    const uint32_t *d_step; /* (1) */
+    const uint32_t *d_tok;  /* (tokens, 2) */
 } t5_dropout;
 
 typedef struct t5_attention {
@@ -64,23 +68,25 @@ typedef enum { T5_ACTIVATION_RELU, T5_ACTIVATION_GATED_GELU } t5_activation_kind
 typedef struct t5_loss_args {
     int64_t n, vocab;
     t5_mat logits;          /* (n, vocab) f32 */
-    const int32_t *d_label; /* (n) */
+    const int32_t *d_label; /* (n); < 0: padding, without loss and gradient */
     bool focal;
-    float smoothing;    /* cross entropy: (1-e)*nll + e*mean_v(-log p_v) */
-    float gamma, alpha; /* focal: -alpha (1-p)^gamma log p; gradient through p */
-    float scale;        /* multiplies the gradient only: 1 / target tokens of the global batch */
-    double *d_sum;      /* += the unscaled sum of the n losses (never reset here) */
-    t5_mat dlogits;     /* (n, vocab) compute, or p == NULL: no gradient. May be the logits
-                           buffer itself, when it is f32 */
+    float smoothing;      /* cross entropy: (1-e)*nll + e*mean_v(-log p_v) */
+    float gamma, alpha;   /* focal: -alpha (1-p)^gamma log p; gradient through p */
+    const float *d_scale; /* (1) multiplies the gradient only: 1 / target tokens of the global
+                             batch. Read when the operation runs; NULL without a gradient */
+    double *d_sum;        /* += the unscaled sum of the n losses (never reset here) */
+    t5_mat dlogits;       /* (n, vocab) compute, or p == NULL: no gradient. May be the logits
+                             buffer itself, when it is f32 */
 } t5_loss_args;
 
 typedef struct t5_adamw_args {
     int64_t n;
     float *d_param, *d_m, *d_v;
     const float *d_grad;
-    void *d_copy; /* bfloat16 (n), or NULL */
-    float lr, beta1, beta2, eps, weight_decay;
-    float correction1, correction2; /* 1 - beta^step */
+    void *d_copy;        /* bfloat16 (n), or NULL */
+    const float *d_rate; /* (3) learning rate, corrections 1 - beta1^step and 1 - beta2^step; read
+                            when the operation runs */
+    float beta1, beta2, eps, weight_decay;
     float clip_norm;       /* 0: off; else grad *= min(1, clip_norm / (sqrt(*d_norm2) + 1e-6)) */
     const double *d_norm2; /* squared norm of the whole gradient */
 } t5_adamw_args;
@@ -99,6 +105,35 @@ typedef struct t5_topk_args {
                        and id 0 beyond the vocabulary. NaN counts as -INFINITY */
     int32_t *d_id;  /* (n, k) */
 } t5_topk_args;
+
+/* A row of a packed batch: what of the data set it is, and where it goes. */
+typedef struct t5_pack_row {
+    int64_t at; /* its input ids begin at d_ids[at], its target ids right behind them;
+                   < 0: padding, tokens that belong to no row */
+    int32_t n_input, n_target; /* tokens of each, end tokens included */
+    int32_t enc_start, dec_start;
+    uint32_t row; /* number for the random counters */
+} t5_pack_row;
+
+/* data/batch.h says what a packed batch is. What is in it changes with d_row; n_enc and n_dec are
+ * what the rows add up to. */
+typedef struct t5_pack_args {
+    int n_seq;
+    int64_t n_enc, n_dec;
+    const int32_t *d_ids;     /* the token ids of a data set */
+    const t5_pack_row *d_row; /* (n_seq), each starts where the one before ends, from 0 on */
+    int32_t start_id, pad_id;
+    int32_t *d_enc_ids;               /* (n_enc) padding: pad_id */
+    int32_t *d_enc_start, *d_enc_len; /* (n_seq + 1), (n_seq) */
+    uint32_t *d_enc_tok;              /* (n_enc, 2) row and position, for dropout */
+    int32_t *d_dec_ids, *d_label;     /* (n_dec) start_id and the target but its last token; the
+                                         target. padding: pad_id; -1 */
+    int32_t *d_dec_start, *d_dec_len;
+    uint32_t *d_dec_tok;
+} t5_pack_args;
+
+/* What a replayed piece of a program is kept as; the backend's. */
+typedef struct t5_replay t5_replay;
 
 typedef struct t5_device_ops {
     const char *name; /* "cpu" */
@@ -121,6 +156,13 @@ typedef struct t5_device_ops {
     void (*matmul)(t5_device *dev, bool ta, t5_mat a, bool tb, t5_mat b, float alpha, float beta,
                    t5_mat c);
     void (*cast)(t5_device *dev, const float *d_src, void *d_dst_bf16, int64_t n);
+    /* The reverse of the cast. */
+    void (*widen)(t5_device *dev, const void *d_src_bf16, float *d_dst, int64_t n);
+    /* n doubles rounded to float */
+    void (*narrow)(t5_device *dev, const double *d_src, int64_t n, float *d_dst);
+
+    /* --- batches --- */
+    void (*pack)(t5_device *dev, const t5_pack_args *a);
 
     /* --- embedding --- */
     /* x[t] = dropout(table[ids[t]]); table (vocab, d) f32, x (n, d) f32 */
@@ -180,6 +222,16 @@ typedef struct t5_device_ops {
     void (*gather_rows)(t5_device *dev, void *d_dst, const void *d_src, const int32_t *d_index,
                         int64_t n, size_t bytes, size_t stride_bytes);
     void (*topk)(t5_device *dev, const t5_topk_args *a);
+
+    /* --- replay --- */
+    /* The same as queue(arg), but faster when it is done often. For one *replay (NULL at first)
+     * queue must queue the same operations with the same arguments every time; only the contents
+     * of device memory may differ. It does nothing but queue operations of this device, and work on
+     * other streams that fork from dev->stream and join it again by events: no alloc, free,
+     * to_device, to_host, sync. What cannot be kept is run by queue every time. */
+    void (*replay)(t5_device *dev, t5_replay **replay, void (*queue)(void *arg), void *arg);
+    /* NULL is fine; waits for queued work. Before the device is closed. */
+    void (*replay_free)(t5_device *dev, t5_replay *replay);
 } t5_device_ops;
 
 struct t5_device {
@@ -190,6 +242,10 @@ struct t5_device {
     char id[16];            /* which of its host's GPUs it is (PCI address); "": the CPU */
     char info[128];         /* "CPU, oneDNN 2.6.3, avx512_core_bf16, 2 threads" */
     size_t allocated, peak; /* bytes of alloc */
+    bool replays;           /* replay is faster than running queue(arg) */
+    /* How often replay kept a piece, ran a kept one, and gave a piece up for good because it cannot
+     * be kept. */
+    int64_t captures, launches, given_up;
 };
 
 /* The CPU backend on oneDNN. threads >= 1 OpenMP threads for every operation of this device. */

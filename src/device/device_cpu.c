@@ -31,6 +31,16 @@ static t5_status to_host(t5_device *dev, void *dst, const void *src, size_t byte
     return sync(dev, err);
 }
 
+/* Nothing is kept: an operation is run when it is queued. */
+static void replay(t5_device *dev, t5_replay **kept, void (*queue)(void *arg), void *arg) {
+    (void)dev, (void)kept;
+    queue(arg);
+}
+
+static void replay_free(t5_device *dev, t5_replay *kept) {
+    (void)dev, (void)kept;
+}
+
 static const t5_device_ops cpu_ops = {
     .name = "cpu",
     .destroy = destroy,
@@ -43,6 +53,9 @@ static const t5_device_ops cpu_ops = {
     .sync = sync,
     .matmul = t5_cpu_matmul_run,
     .cast = t5_cpu_cast,
+    .widen = t5_cpu_widen,
+    .narrow = t5_cpu_narrow,
+    .pack = t5_cpu_pack,
     .embed_forward = t5_cpu_embed_forward,
     .embed_backward = t5_cpu_embed_backward,
     .norm_forward = t5_cpu_norm_forward,
@@ -56,6 +69,8 @@ static const t5_device_ops cpu_ops = {
     .adamw = t5_cpu_adamw,
     .gather_rows = t5_cpu_gather_rows,
     .topk = t5_cpu_topk,
+    .replay = replay,
+    .replay_free = replay_free,
 };
 
 /* What oneDNN will use, which a user can lower (ONEDNN_MAX_CPU_ISA). The sets are bit masks. */

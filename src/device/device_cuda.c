@@ -38,6 +38,9 @@ static const t5_device_ops cuda_ops = {
     .sync = t5_cuda_sync,
     .matmul = t5_cuda_matmul_run,
     .cast = t5_cuda_cast,
+    .widen = t5_cuda_widen,
+    .narrow = t5_cuda_narrow,
+    .pack = t5_cuda_pack,
     .embed_forward = t5_cuda_embed_forward,
     .embed_backward = t5_cuda_embed_backward,
     .norm_forward = t5_cuda_norm_forward,
@@ -51,6 +54,8 @@ static const t5_device_ops cuda_ops = {
     .adamw = t5_cuda_adamw,
     .gather_rows = t5_cuda_gather_rows,
     .topk = t5_cuda_topk,
+    .replay = t5_cuda_replay,
+    .replay_free = t5_cuda_replay_free,
 };
 
 int t5_device_count_cuda(void) {
@@ -129,6 +134,7 @@ t5_status t5_device_open_cuda(int gpu, bool tf32, t5_device **dev, t5_error *err
     if (!cuda)
         return t5_fail(err, T5_ERR_MEMORY, "out of memory for the CUDA device");
     cuda->base.ops = &cuda_ops;
+    cuda->base.replays = true;
     cuda->gpu = gpu;
     status = start(cuda, tf32, err);
     if (status != T5_OK) {

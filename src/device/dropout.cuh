@@ -5,15 +5,15 @@
 #include "device/launch.cuh"
 
 typedef struct mask {
-    uint32_t threshold;        /* 0: nothing is dropped, nothing below is read */
-    float keep;                /* 1 / (1 - p) */
-    uint32_t seed, step, site; /* step changes every step: from device memory when graphs come */
-    const uint32_t *tok;
+    uint32_t threshold; /* 0: nothing is dropped, nothing below is read */
+    float keep;         /* 1 / (1 - p) */
+    uint32_t seed, site;
+    const uint32_t *step, *tok;
 } mask;
 
 static inline mask mask_of(t5_dropout d) {
     uint32_t threshold = (uint32_t)((double)d.p * 4294967296.0);
-    return mask{threshold, d.p == 0.0f ? 1.0f : 1.0f / (1.0f - d.p), d.seed, d.step, d.site,
+    return mask{threshold, d.p == 0.0f ? 1.0f : 1.0f / (1.0f - d.p), d.seed, d.site, d.d_step,
                 d.d_tok};
 }
 
@@ -34,7 +34,7 @@ __device__ __forceinline__ float4 mask4(const mask &m, int64_t token, uint32_t g
     if (m.threshold == 0)
         return make_float4(m.keep, m.keep, m.keep, m.keep);
     uint2 tok = make_uint2(m.tok[2 * token], m.tok[2 * token + 1]);
-    uint4 r = philox(make_uint4(m.site, tok.x, tok.y, group), m.seed, m.step);
+    uint4 r = philox(make_uint4(m.site, tok.x, tok.y, group), m.seed, __ldg(m.step));
     return make_float4(r.x < m.threshold ? 0.0f : m.keep, r.y < m.threshold ? 0.0f : m.keep,
                        r.z < m.threshold ? 0.0f : m.keep, r.w < m.threshold ? 0.0f : m.keep);
 }

@@ -12,9 +12,14 @@ extern "C" {
 
 /* --- kernels_rows.cu --- */
 cudaError_t t5_launch_cast(const float *d_src, void *d_dst, int64_t n, cudaStream_t stream);
+cudaError_t t5_launch_widen(const void *d_src, float *d_dst, int64_t n, cudaStream_t stream);
+cudaError_t t5_launch_narrow(const double *d_src, int64_t n, float *d_dst, cudaStream_t stream);
 cudaError_t t5_launch_zero_rows(t5_mat m, cudaStream_t stream);
 cudaError_t t5_launch_gather_rows(void *d_dst, const void *d_src, const int32_t *d_index, int64_t n,
                                   size_t bytes, size_t stride_bytes, cudaStream_t stream);
+
+/* --- kernels_pack.cu --- */
+cudaError_t t5_launch_pack(const t5_pack_args *a, cudaStream_t stream); /* n_seq not 0 */
 
 /* --- kernels_embed.cu --- */
 cudaError_t t5_launch_embed_forward(t5_mat table, const int32_t *d_ids, t5_mat x, t5_dropout drop,

@@ -69,7 +69,8 @@ typedef struct loss_args {
     int64_t logits_ld, dlogits_ld;
     int vocab;
     bool focal;
-    float smoothing, gamma, alpha, scale; /* scale changes every step */
+    float smoothing, gamma, alpha;
+    const float *scale; /* read only for a gradient */
     double *row_loss;
 } loss_args;
 
@@ -96,7 +97,7 @@ static __device__ coefficients row_loss(const loss_args &a, const sums &s, float
         slope = -(double)a.alpha * (weight - turn);
         *loss = -(double)a.alpha * weight * log_p;
     }
-    double scale = (double)a.scale;
+    double scale = a.dlogits ? (double)*a.scale : 0.0;
     float base = (float)(e / (double)a.vocab * scale);
     return coefficients{s.max, (float)shift, (float)((e - slope) * scale), base,
                         (float)(((e - slope) * p + slope) * scale) - base};
@@ -120,12 +121,24 @@ static __device__ void gradient_row(const float *x, T *d, int vocab, int label, 
     }
 }
 
+template <class T> static __device__ void zero_row(T *d, int vocab) {
+    for (int j = (int)threadIdx.x; j < vocab; j += THREADS)
+        put(d + j, 0.0f);
+}
+
 template <class T> static __global__ void __launch_bounds__(THREADS) loss_kernel(loss_args a) {
     __shared__ sums room[THREADS / WARP];
     __shared__ coefficients c;
     int64_t row = blockIdx.x;
     const float *x = a.logits + row * a.logits_ld;
     int label = a.label[row];
+    if (label < 0) { /* padding */
+        if (threadIdx.x == 0)
+            a.row_loss[row] = 0.0;
+        if (a.dlogits)
+            zero_row((T *)a.dlogits + row * a.dlogits_ld, a.vocab);
+        return;
+    }
     sums s = sum_row(x, a.vocab, room);
     if (threadIdx.x == 0) {
         double loss;
@@ -159,7 +172,7 @@ cudaError_t t5_launch_loss(const t5_loss_args *a, double *d_row_loss, cudaStream
                    a->smoothing,
                    a->gamma,
                    a->alpha,
-                   a->scale,
+                   a->d_scale,
                    d_row_loss};
     if (a->n == 0)
         return cudaSuccess;

@@ -1,4 +1,4 @@
-/* Moving rows and types: the cast of the arena, gathering of rows, zeroing of a matrix. */
+/* Moving rows and types: casts, gathering of rows, zeroing of a matrix. */
 #include "device/element.cuh"
 
 enum { THREADS = 256 };
@@ -29,6 +29,33 @@ cudaError_t t5_launch_cast(const float *d_src, void *d_dst, int64_t n, cudaStrea
     bool vec = ((uintptr_t)d_src | (uintptr_t)d_dst) % 16 == 0;
     return launch(vec ? cast_kernel<true> : cast_kernel<false>, blocks_for(n, 8 * THREADS), THREADS,
                   0, stream, d_src, (uint16_t *)d_dst, n);
+}
+
+template <bool VEC>
+static __global__ void __launch_bounds__(THREADS)
+    widen_kernel(const bf16 *__restrict__ src, float *__restrict__ dst, int64_t n) {
+    int64_t i = 4 * ((int64_t)blockIdx.x * THREADS + threadIdx.x);
+    if (i + 4 <= n)
+        store4<VEC>(dst + i, load4<VEC>(src + i, 4), 4);
+    else if (i < n)
+        store4<false>(dst + i, load4<false>(src + i, (int)(n - i)), (int)(n - i));
+}
+
+cudaError_t t5_launch_widen(const void *d_src, float *d_dst, int64_t n, cudaStream_t stream) {
+    bool vec = (uintptr_t)d_src % 8 == 0 && (uintptr_t)d_dst % 16 == 0;
+    return launch(vec ? widen_kernel<true> : widen_kernel<false>, blocks_for(n, 4 * THREADS),
+                  THREADS, 0, stream, (const bf16 *)d_src, d_dst, n);
+}
+
+static __global__ void __launch_bounds__(THREADS)
+    narrow_kernel(const double *__restrict__ src, int64_t n, float *__restrict__ dst) {
+    int64_t i = (int64_t)blockIdx.x * THREADS + threadIdx.x;
+    if (i < n)
+        dst[i] = (float)src[i];
+}
+
+cudaError_t t5_launch_narrow(const double *d_src, int64_t n, float *d_dst, cudaStream_t stream) {
+    return launch(narrow_kernel, blocks_for(n, THREADS), THREADS, 0, stream, d_src, n, d_dst);
 }
 
 template <class T>

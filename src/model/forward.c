@@ -126,6 +126,7 @@ t5_status t5_pass_forward(t5_model *m, const t5_input *in, const t5_loss_setting
         return status;
     if (first)
         ops->zero(m->dev, &m->d_sums[0], sizeof m->d_sums[0]);
+    ops->to_device(m->dev, &m->d_step->scale, &scale, sizeof scale);
     t5_work *w = &m->work;
     t5_stack_forward(m, T5_ENCODER);
     t5_stack_forward(m, T5_DECODER);
@@ -139,7 +140,7 @@ t5_status t5_pass_forward(t5_model *m, const t5_input *in, const t5_loss_setting
         .smoothing = loss->smoothing,
         .gamma = loss->gamma,
         .alpha = loss->alpha,
-        .scale = scale,
+        .d_scale = &m->d_step->scale,
         .d_sum = &m->d_sums[0],
         .dlogits = w->dlogits,
     };

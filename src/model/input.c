@@ -129,9 +129,9 @@ t5_dropout t5_dropout_at(const t5_model *m, int s, int layer, int place) {
     return (t5_dropout){
         .p = m->work.drop_p,
         .seed = m->drop_seed,
-        .step = m->drop_step,
         .site =
             (uint32_t)T5_RNG_DROPOUT | (uint32_t)s << 20 | (uint32_t)layer << 4 | (uint32_t)place,
+        .d_step = &m->d_step->drop_step,
         .d_tok = m->work.stack[s].d_tok,
     };
 }

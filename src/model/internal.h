@@ -116,6 +116,13 @@ void t5_work_plan(const t5_shape *shape, t5_dtype compute, t5_pass_kind kind, in
                   int64_t n_dec, int n_seq, char *base, t5_work *work);
 
 /* --- the model --- */
+/* What changes from step to step, in device memory. */
+typedef struct t5_step_values {
+    uint32_t drop_step;
+    float scale;   /* of the gradient */
+    float rate[3]; /* AdamW: learning rate, corrections */
+} t5_step_values;
+
 struct t5_model {
     t5_device *dev;
     t5_shape shape;
@@ -125,8 +132,9 @@ struct t5_model {
     float *d_arena[4]; /* by t5_arena */
     void *d_copy;      /* bf16 copy of the weights, or NULL */
     double *d_sums;    /* [0] loss, [1] squared gradient norm */
+    t5_step_values *d_step;
     float drop_p;
-    uint32_t drop_seed, drop_step;
+    uint32_t drop_seed;
     t5_work work;  /* of the latest pass */
     char *d_block; /* its memory, kept between passes */
     size_t block_bytes;

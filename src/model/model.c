@@ -29,6 +29,10 @@ static t5_status allocate_arenas(t5_model *m, t5_error *err) {
     if (ops->alloc(m->dev, 2 * sizeof *m->d_sums, &d_sums, err) != T5_OK)
         return err->status;
     m->d_sums = d_sums;
+    void *d_step;
+    if (ops->alloc(m->dev, sizeof *m->d_step, &d_step, err) != T5_OK)
+        return err->status;
+    m->d_step = d_step;
     return T5_OK;
 }
 
@@ -72,6 +76,7 @@ void t5_model_destroy(t5_model *m) {
         ops->free(m->dev, m->d_arena[a]);
     ops->free(m->dev, m->d_copy);
     ops->free(m->dev, m->d_sums);
+    ops->free(m->dev, m->d_step);
     ops->free(m->dev, m->d_block);
     for (int s = 0; s < T5_STACKS; s++)
         free(m->work.stack[s].layer);
@@ -136,5 +141,5 @@ void t5_model_set_dropout(t5_model *m, float p, uint32_t seed, uint32_t step) {
     assert(p >= 0 && p < 1);
     m->drop_p = p;
     m->drop_seed = seed;
-    m->drop_step = step;
+    m->dev->ops->to_device(m->dev, &m->d_step->drop_step, &step, sizeof step);
 }

@@ -10,13 +10,11 @@ static void adamw(t5_model *m, const t5_optim *o, int64_t from, int64_t to, floa
         .d_v = m->d_arena[T5_ARENA_V] + from,
         .d_grad = m->d_arena[T5_ARENA_GRAD] + from,
         .d_copy = m->bf16 ? (uint16_t *)m->d_copy + from : NULL,
-        .lr = o->lr,
+        .d_rate = m->d_step->rate,
         .beta1 = o->beta1,
         .beta2 = o->beta2,
         .eps = o->eps,
         .weight_decay = weight_decay,
-        .correction1 = (float)(1 - pow((double)o->beta1, (double)o->step)),
-        .correction2 = (float)(1 - pow((double)o->beta2, (double)o->step)),
         .clip_norm = o->clip_norm,
         .d_norm2 = &m->d_sums[1],
     };
@@ -30,6 +28,9 @@ t5_status t5_model_update(t5_model *m, const t5_optim *optim, double *grad_norm,
         ops->zero(m->dev, &m->d_sums[1], sizeof m->d_sums[1]);
         ops->sum_squares(m->dev, m->d_arena[T5_ARENA_GRAD], m->layout.n, &m->d_sums[1]);
     }
+    const float rate[3] = {optim->lr, (float)(1 - pow((double)optim->beta1, (double)optim->step)),
+                           (float)(1 - pow((double)optim->beta2, (double)optim->step))};
+    ops->to_device(m->dev, m->d_step->rate, rate, sizeof rate);
     adamw(m, optim, 0, m->layout.n_decay, optim->weight_decay);
     adamw(m, optim, m->layout.n_decay, m->layout.n, 0);
     if (!grad_norm)

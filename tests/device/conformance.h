@@ -171,27 +171,34 @@ static inline void assert_same_bits(t5_device *dev, const char *what, t5_mat x, 
 
 /* --- dropout --- */
 
+enum { DROPOUT_STEP = 3 };
+
 static inline double kept(t5_dropout drop, const uint32_t *tok, int64_t token, uint32_t j) {
     if (drop.p == 0.0f)
         return 1.0;
     uint32_t out[4];
     t5_philox((uint32_t[4]){drop.site, tok[2 * token], tok[2 * token + 1], j / 4},
-              (uint32_t[2]){drop.seed, drop.step}, out);
+              (uint32_t[2]){drop.seed, DROPOUT_STEP}, out);
     return out[j % 4] < (uint32_t)((double)drop.p * 4294967296.0) ? 0.0
                                                                   : 1.0 / (1.0 - (double)drop.p);
 }
 
-/* A dropout of rate p over n tokens; tok: the same numbers on the host, malloc. */
+/* A dropout of rate p over n tokens; tok: the same numbers on the host, malloc. On the device the
+ * step lies behind them. */
 static inline t5_dropout dropout(t5_device *dev, float p, uint32_t site, int64_t n,
                                  uint32_t **tok) {
-    uint32_t *t = malloc((size_t)n * 2 * sizeof *t + 1);
+    const size_t numbers = (size_t)n * 2;
+    uint32_t *t = malloc((numbers + 1) * sizeof *t);
     assert_non_null(t);
     for (int64_t i = 0; i < n; i++) {
         t[2 * i] = (uint32_t)(1000 + 7 * i);
         t[2 * i + 1] = (uint32_t)(i % 5);
     }
+    t[numbers] = DROPOUT_STEP;
     *tok = t;
-    return (t5_dropout){p, 42, 3, site, device_copy(dev, t, (size_t)n * 2 * sizeof *t)};
+    const uint32_t *d_tok = device_copy(dev, t, (numbers + 1) * sizeof *t);
+    return (t5_dropout){
+        .p = p, .seed = 42, .site = site, .d_step = d_tok + numbers, .d_tok = d_tok};
 }
 
 static inline void dropout_free(t5_device *dev, t5_dropout drop, uint32_t *tok) {

@@ -4,7 +4,7 @@
 typedef struct problem {
     const t5_loss_args *a;
     const int32_t *label;
-    double *x;
+    double *x, scale;
 } problem;
 
 static double row_loss(const problem *p, int64_t row) {
@@ -28,7 +28,7 @@ static double scaled_loss(const void *context) {
     double sum = 0.0;
     for (int64_t row = 0; row < p->a->n; row++)
         sum += row_loss(p, row);
-    return sum * (double)p->a->scale;
+    return sum * p->scale;
 }
 
 typedef struct shape {
@@ -50,9 +50,9 @@ static void check(t5_device *dev, const shape *s) {
                       .focal = s->focal,
                       .smoothing = s->smoothing,
                       .gamma = s->gamma,
-                      .alpha = 0.75f,
-                      .scale = 0.125f};
-    problem p = {&a, label, NULL};
+                      .alpha = 0.75f};
+    const float scale = 0.125f;
+    problem p = {&a, label, NULL, (double)scale};
     a.logits = matrix(dev, T5_F32, s->n, s->vocab, s->vocab + 3, s->scale, 1, &p.x);
     t5_mat gradient = matrix(dev, s->type, s->n, s->vocab, s->vocab + 1, 0.0, 2, NULL);
     void *d_label = device_copy(dev, label, sizeof label);
@@ -61,6 +61,8 @@ static void check(t5_device *dev, const shape *s) {
     for (int64_t i = 0; i < s->n; i++)
         want += row_loss(&p, i);
     dev->ops->loss(dev, &a); /* no gradient */
+    void *d_scale = device_copy(dev, &scale, sizeof scale);
+    a.d_scale = d_scale;
     a.dlogits = s->in_place ? a.logits : gradient;
     host_read(dev, &sum, a.d_sum, sizeof sum);
     assert_near("loss", &want, &sum, 1, 2e-6);
@@ -75,8 +77,58 @@ static void check(t5_device *dev, const shape *s) {
         assert_gradient("dlogits", scaled_loss, &p, p.x + i * s->vocab + label[i],
                         got + i * s->vocab + label[i], 1, 1, s->type == T5_F32 ? 1e-5 : 4e-3);
     dev->ops->free(dev, a.logits.p), dev->ops->free(dev, gradient.p);
-    dev->ops->free(dev, d_label), dev->ops->free(dev, a.d_sum);
+    dev->ops->free(dev, d_label), dev->ops->free(dev, a.d_sum), dev->ops->free(dev, d_scale);
     free(p.x), free(got);
+}
+
+/* Rows of padding are as if they were not there, but that their gradient is set to zero. */
+static void check_padding(t5_device *dev, t5_dtype type, bool focal, bool in_place) {
+    enum { ROWS = 6, V = 700 };
+    const int32_t label[2][ROWS] = {{3, -1, 699, -5, -1, 0}, {3, 1, 699, 1, 1, 0}};
+    const float scale = 0.5f;
+    double sums[2] = {0}, *got[2];
+    t5_mat gradient[2];
+    for (int i = 0; i < 2; i++) {
+        t5_loss_args a = {
+            .n = ROWS, .vocab = V, .focal = focal, .smoothing = 0.1f, .gamma = 2, .alpha = 1};
+        a.logits = matrix(dev, T5_F32, ROWS, V, V + 3, 4.0, 1, NULL);
+        gradient[i] = in_place ? a.logits : matrix(dev, type, ROWS, V, V + 1, 1.0, 2, NULL);
+        a.dlogits = gradient[i];
+        void *d_label = device_copy(dev, label[i], sizeof label[i]);
+        void *d_scale = device_copy(dev, &scale, sizeof scale);
+        a.d_label = d_label, a.d_scale = d_scale;
+        a.d_sum = device_copy(dev, &sums[i], sizeof sums[i]);
+        for (int row = 0; i == 1 && row < ROWS; row++) { /* the sum of the same rows, one by one */
+            t5_loss_args one = a;
+            one.n = label[0][row] < 0 ? 0 : 1;
+            one.logits.p = (float *)a.logits.p + row * a.logits.ld;
+            one.d_label = a.d_label + row;
+            one.dlogits.p = NULL;
+            dev->ops->loss(dev, &one);
+        }
+        if (i == 1)
+            host_read(dev, &sums[i], a.d_sum, sizeof sums[i]);
+        dev->ops->loss(dev, &a);
+        if (i == 0)
+            host_read(dev, &sums[i], a.d_sum, sizeof sums[i]);
+        got[i] = values_of(dev, gradient[i]);
+        if (!in_place)
+            dev->ops->free(dev, gradient[i].p);
+        dev->ops->free(dev, a.logits.p), dev->ops->free(dev, d_label);
+        dev->ops->free(dev, d_scale), dev->ops->free(dev, a.d_sum);
+    }
+    assert_near("loss", &sums[1], &sums[0], 1, 1e-12);
+    for (int at = 0; at < ROWS * V; at++)
+        assert_true(got[0][at] == (label[0][at / V] < 0 ? 0.0 : got[1][at]));
+    free(got[0]), free(got[1]);
+}
+
+static void test_padding(t5_device *dev) {
+    for (int focal = 0; focal < 2; focal++) {
+        check_padding(dev, T5_F32, focal, false);
+        check_padding(dev, T5_F32, focal, true);
+        check_padding(dev, T5_BF16, focal, false);
+    }
 }
 
 static void test_loss(t5_device *dev) {
@@ -106,9 +158,11 @@ static void test_loss_extremes(t5_device *dev) {
     double sum;
     for (int focal = 0; focal < 2; focal++)
         for (int row = 0; row < 3; row++) {
-            double zero = 0.0;
-            t5_loss_args a = {
-                .n = 1, .vocab = 4, .focal = focal, .gamma = 0.5f, .alpha = 1.0f, .scale = 1.0f};
+            const double zero = 0.0;
+            const float one = 1.0f;
+            t5_loss_args a = {.n = 1, .vocab = 4, .focal = focal, .gamma = 0.5f, .alpha = 1.0f};
+            void *d_scale = device_copy(dev, &one, sizeof one);
+            a.d_scale = d_scale;
             a.logits = (t5_mat){device_copy(dev, x[row], sizeof x[row]), T5_F32, 1, 4, 4};
             a.dlogits = a.logits;
             void *d_label = device_copy(dev, &label[row], sizeof label[row]);
@@ -124,19 +178,23 @@ static void test_loss_extremes(t5_device *dev) {
             if (row == 2)
                 assert_true(isnan(sum) && isnan(gradient[1]));
             dev->ops->free(dev, a.logits.p), dev->ops->free(dev, d_label);
-            dev->ops->free(dev, a.d_sum);
+            dev->ops->free(dev, a.d_sum), dev->ops->free(dev, d_scale);
         }
 }
 
-static void adamw_reference(const t5_adamw_args *a, double norm2, double *p, double *m, double *v,
-                            const double *g, int64_t i) {
+typedef struct rates {
+    float lr, correction1, correction2;
+} rates;
+
+static void adamw_reference(const t5_adamw_args *a, const rates *r, double norm2, double *p,
+                            double *m, double *v, const double *g, int64_t i) {
     double clip = a->clip_norm > 0.0f ? (double)a->clip_norm / (sqrt(norm2) + 1e-6) : 1.0;
-    double grad = g[i] * (clip < 1.0 ? clip : 1.0), lr = (double)a->lr;
+    double grad = g[i] * (clip < 1.0 ? clip : 1.0), lr = (double)r->lr;
     m[i] = (double)a->beta1 * m[i] + (1.0 - (double)a->beta1) * grad;
     v[i] = (double)a->beta2 * v[i] + (1.0 - (double)a->beta2) * grad * grad;
     p[i] -= lr * (double)a->weight_decay * p[i];
-    p[i] -= lr * (m[i] / (double)a->correction1) /
-            (sqrt(v[i] / (double)a->correction2) + (double)a->eps);
+    p[i] -= lr * (m[i] / (double)r->correction1) /
+            (sqrt(v[i] / (double)r->correction2) + (double)a->eps);
 }
 
 static void check_adamw(t5_device *dev, int64_t n, float clip, double norm2, bool copy) {
@@ -155,18 +213,21 @@ static void check_adamw(t5_device *dev, int64_t n, float clip, double norm2, boo
                        .d_v = dv.p,
                        .d_grad = dg.p,
                        .d_copy = copy ? half.p : NULL,
-                       .lr = 0.01f,
                        .beta1 = 0.9f,
                        .beta2 = 0.999f,
                        .eps = 1e-8f,
                        .weight_decay = 0.1f,
                        .clip_norm = clip};
     a.d_norm2 = device_copy(dev, &norm2, sizeof norm2);
+    rates r = {.lr = 0.01f};
+    float *d_rate = device_copy(dev, &r, sizeof r);
+    a.d_rate = d_rate;
     for (int step = 1; step <= 3; step++) {
-        a.correction1 = 1.0f - powf(0.9f, (float)step);
-        a.correction2 = (float)(1.0 - pow(0.999, step));
+        r.correction1 = 1.0f - powf(0.9f, (float)step);
+        r.correction2 = (float)(1.0 - pow(0.999, step));
+        dev->ops->to_device(dev, d_rate, &r, sizeof r);
         for (int64_t i = 0; i < n; i++)
-            adamw_reference(&a, norm2, p, m, v, g, i);
+            adamw_reference(&a, &r, norm2, p, m, v, g, i);
         dev->ops->adamw(dev, &a);
     }
     double *got = values_of(dev, dp);
@@ -179,7 +240,7 @@ static void check_adamw(t5_device *dev, int64_t n, float clip, double norm2, boo
     if (copy)
         assert_matrix(dev, "bfloat16 copy", p, half);
     dev->ops->free(dev, dp.p), dev->ops->free(dev, dm.p), dev->ops->free(dev, dv.p);
-    dev->ops->free(dev, dg.p), dev->ops->free(dev, half.p);
+    dev->ops->free(dev, dg.p), dev->ops->free(dev, half.p), dev->ops->free(dev, d_rate);
     dev->ops->free(dev, (void *)(uintptr_t)a.d_norm2);
     free(p), free(m), free(v), free(g), free(before), free(got), free(second);
 }
@@ -195,13 +256,10 @@ static void test_adamw(t5_device *dev) {
 /* A zero gradient moves nothing but by the decay, also where v is 0. */
 static void test_adamw_zero(t5_device *dev) {
     float p[4] = {1, -2, 3, 0}, zero[4] = {0};
-    t5_adamw_args a = {.n = 4,
-                       .lr = 0.5f,
-                       .beta1 = 0.9f,
-                       .beta2 = 0.999f,
-                       .eps = 1e-8f,
-                       .correction1 = 0.1f,
-                       .correction2 = 0.001f};
+    t5_adamw_args a = {.n = 4, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
+    const rates r = {0.5f, 0.1f, 0.001f};
+    void *d_rate = device_copy(dev, &r, sizeof r);
+    a.d_rate = d_rate;
     a.d_param = device_copy(dev, p, sizeof p);
     a.d_m = device_copy(dev, zero, sizeof zero), a.d_v = device_copy(dev, zero, sizeof zero);
     void *grad = device_copy(dev, zero, sizeof zero);
@@ -211,7 +269,7 @@ static void test_adamw_zero(t5_device *dev) {
     host_read(dev, after, a.d_param, sizeof after);
     assert_memory_equal(p, after, sizeof p);
     dev->ops->free(dev, a.d_param), dev->ops->free(dev, a.d_m), dev->ops->free(dev, a.d_v);
-    dev->ops->free(dev, grad);
+    dev->ops->free(dev, grad), dev->ops->free(dev, d_rate);
 }
 
 static void test_sum_squares(t5_device *dev) {
@@ -254,14 +312,50 @@ static void test_cast(t5_device *dev) {
     dev->ops->free(dev, d_x), dev->ops->free(dev, d_y);
 }
 
+static void test_widen_and_narrow(t5_device *dev) {
+    static const int64_t sizes[] = {0, 1, 3, 4, 1027, 5000};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int off = 0; off < 2; off++) { /* also at odd addresses */
+            const int64_t n = sizes[s];
+            double *x;
+            t5_mat half = matrix(dev, T5_BF16, 1, n + 1, n + 1, 4.0, 1, &x);
+            t5_mat wide = matrix(dev, T5_F32, 1, n + 2, n + 2, 1.0, 2, NULL);
+            double *d_x = device_copy(dev, x, (size_t)(n + 1) * sizeof *x);
+            for (int narrow = 0; narrow < 2; narrow++) {
+                dev->ops->zero(dev, wide.p, (size_t)(n + 2) * sizeof(float));
+                if (narrow)
+                    dev->ops->narrow(dev, d_x + off, n, (float *)wide.p + off);
+                else
+                    dev->ops->widen(dev, (uint16_t *)half.p + off, (float *)wide.p + off, n);
+                double *got = values_of(dev, wide);
+                for (int64_t i = 0; i < n; i++)
+                    assert_true(got[i + off] == x[i + off]);
+                assert_true(got[n + off] == 0.0);
+                free(got);
+            }
+            dev->ops->free(dev, half.p), dev->ops->free(dev, wide.p), dev->ops->free(dev, d_x);
+            free(x);
+        }
+    const double thirds[3] = {1.0 / 3.0, 1e300, NAN};
+    float got[3] = {0};
+    double *d_thirds = device_copy(dev, thirds, sizeof thirds);
+    float *d_got = device_copy(dev, got, sizeof got);
+    dev->ops->narrow(dev, d_thirds, 3, d_got);
+    host_read(dev, got, d_got, sizeof got);
+    assert_true(got[0] == (float)(1.0 / 3.0) && got[1] == INFINITY && isnan(got[2]));
+    dev->ops->free(dev, d_thirds), dev->ops->free(dev, d_got);
+}
+
 int main(void) {
     static const conformance_test tests[] = {
         {"loss at the extremes", test_loss_extremes},
         {"losses and gradients", test_loss},
+        {"loss of padding", test_padding},
         {"AdamW", test_adamw},
         {"AdamW of zeros", test_adamw_zero},
         {"sum of squares", test_sum_squares},
         {"cast", test_cast},
+        {"widen and narrow", test_widen_and_narrow},
     };
     return conformance_main(tests, (int)(sizeof tests / sizeof *tests));
 }

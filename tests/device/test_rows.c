@@ -44,6 +44,39 @@ static void test_embed(t5_device *dev) {
     check_embed(dev, 300, 600, 0.1f);
 }
 
+/* The step is read when the operation runs: the same arguments, another mask. */
+static void test_dropout_step(t5_device *dev) {
+    enum { ROWS = 20, COLS = 37 };
+    double *table;
+    uint32_t *tok;
+    const int32_t ids[ROWS] = {0};
+    t5_mat e = matrix(dev, T5_F32, 1, COLS, COLS, 1.0, 1, &table);
+    t5_mat x = matrix(dev, T5_F32, ROWS, COLS, COLS, 1.0, 2, NULL);
+    void *d_ids = device_copy(dev, ids, sizeof ids);
+    uint32_t *d_step = device_alloc(dev, sizeof *d_step);
+    t5_dropout drop = dropout(dev, 0.5f, 9, ROWS, &tok);
+    const uint32_t *own = drop.d_step;
+    drop.d_step = d_step;
+    for (uint32_t step = 0; step < 0xf0000000u; step += 0x50000001u) {
+        dev->ops->to_device(dev, d_step, &step, sizeof step);
+        dev->ops->embed_forward(dev, e, d_ids, x, drop);
+        double *got = values_of(dev, x);
+        for (int t = 0; t < ROWS; t++)
+            for (int j = 0; j < COLS; j++) {
+                uint32_t out[4];
+                t5_philox((uint32_t[4]){drop.site, tok[2 * t], tok[2 * t + 1], (uint32_t)j / 4},
+                          (uint32_t[2]){drop.seed, step}, out);
+                assert_true(got[t * COLS + j] == (out[j % 4] >> 31 ? 2.0 * table[j] : 0.0));
+            }
+        free(got);
+    }
+    drop.d_step = own;
+    dev->ops->free(dev, e.p), dev->ops->free(dev, x.p);
+    dev->ops->free(dev, d_ids), dev->ops->free(dev, d_step);
+    dropout_free(dev, drop, tok);
+    free(table);
+}
+
 /* --- activations --- */
 
 typedef struct problem {
@@ -163,6 +196,7 @@ int main(void) {
         {"activations at the extremes", test_activation_extremes},
         {"activations", test_activation},
         {"embedding", test_embed},
+        {"the step of a dropout", test_dropout_step},
         {"gather rows", test_gather}};
     return conformance_main(tests, (int)(sizeof tests / sizeof *tests));
 }
