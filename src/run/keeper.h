@@ -23,6 +23,7 @@ typedef struct t5_keeper_spec {
     uint64_t fingerprint;    /* of all that the trial's course depends on: settings, the trial's own
                                 ones, rows, tokeniser */
     int keep;                /* checkpoints, >= 1 */
+    uint64_t seed;           /* the trial's */
     int64_t steps, evals;    /* rows of the curves for which the record has room */
 } t5_keeper_spec;
 
@@ -36,8 +37,8 @@ int64_t t5_keeper_bytes(int64_t n_arena, int ranks);
 
 /* Begins a checkpoint of the model as it is now; waits for the copy only. best_weights (n_arena, on
  * every rank) may be NULL: there are none, or they are the model's current ones; nothing is kept of
- * it. record: on the leader, may be NULL. An earlier one that was not committed is given up.
- * Collective. Only T5_ERR_COMM: for all else see above. */
+ * it. record: on the leader, may be NULL. One that was begun is committed first, and waited for: to
+ * be asked before is t5_keeper_busy. Collective. Only T5_ERR_COMM: for all else see above. */
 t5_status t5_keeper_begin(t5_keeper *keeper, const float *best_weights,
                           const t5_training_state *state, const t5_record *record, t5_error *err);
 /* Is there one that was begun and not committed? The same on all ranks. */
@@ -48,9 +49,9 @@ bool t5_keeper_done(t5_keeper *keeper);
 /* Commits what was begun, if anything: waits for this rank's part, and not for the disk beyond
  * that. Collective. Only T5_ERR_COMM. */
 t5_status t5_keeper_commit(t5_keeper *keeper, t5_error *err);
-/* Commits and waits until the checkpoint is safe on the disk. The failure (T5_ERR_IO, ...) of this
- * last checkpoint is returned on all ranks instead of a warning; nothing was begun since the last
- * commit, and that one is well: T5_OK. Collective. */
+/* Commits and waits until the checkpoint is safe on the disk: what a trial that stops does last.
+ * How the last one that was begun has failed (T5_ERR_IO, ...), also if a warning has said so;
+ * T5_OK: it is there, or none was begun. Collective. */
 t5_status t5_keeper_settle(t5_keeper *keeper, t5_error *err);
 
 /* Puts the newest good checkpoint into the model, *state and (on the leader) record. A damaged or

@@ -104,6 +104,11 @@ static t5_status write_evals(t5_store *s, const char *path, const t5_record *r, 
     return T5_OK;
 }
 
+t5_status t5_record_put(t5_store *s, const t5_record *r, t5_error *err) {
+    t5_status status = r->n_steps ? write_steps(s, "/train", r, err) : T5_OK;
+    return status == T5_OK && r->n_evals ? write_evals(s, "/eval", r, err) : status;
+}
+
 /* A copy of a text with NUL at the end, in an arena. */
 static const char *put(char **arena, t5_str s) {
     char *p = *arena;
@@ -209,9 +214,7 @@ t5_status t5_results_write_trial(const char *dir, const t5_trial_summary *t, con
     if (t5_store_create(path, &s, err) != T5_OK)
         return err->status;
     write_attributes(s, t);
-    if (r && r->n_steps && write_steps(s, "/train", r, err) != T5_OK)
-        goto fail;
-    if (r && r->n_evals && write_evals(s, "/eval", r, err) != T5_OK)
+    if (r && t5_record_put(s, r, err) != T5_OK)
         goto fail;
     if (t->has_test)
         write_metrics(s, "/test", &t->test);

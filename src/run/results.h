@@ -36,6 +36,9 @@ t5_status t5_record_reserve(t5_record *record, int64_t steps, int64_t evals, t5_
 void t5_record_step(t5_record *record, const t5_step_row *row);
 void t5_record_eval(t5_record *record, const t5_eval_row *row);
 void t5_record_free(t5_record *record);
+/* Adds the tables /train and /eval, those that have rows, to a store; errors of calls on it stick
+ * to it. T5_ERR_MEMORY. */
+t5_status t5_record_put(t5_store *store, const t5_record *record, t5_error *err);
 
 /* T5_ERR_INPUT if DIR holds results already (with resume: that is fine), or cannot be made or
  * written to. Makes nothing. */
