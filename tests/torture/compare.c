@@ -26,7 +26,7 @@ static void unreadable(pair *p, const char *where) {
 
 /* Times, and by which ranks it was done. */
 static bool may_differ(const pair *p, const char *name) {
-    static const char *const ranks[] = {"ranks", "device"};
+    static const char *const ranks[] = {"ranks", "device", "config"}; /* it says how many */
     if (strcmp(name, "seconds") == 0)
         return true;
     for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)

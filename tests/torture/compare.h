@@ -11,7 +11,8 @@ typedef enum compare_verdict {
 } compare_verdict;
 
 typedef struct compare_rules {
-    bool other_ranks; /* how many ranks there were, and on what devices, may differ */
+    bool other_ranks; /* how many ranks there were, on what devices, and the text of the
+                         configuration may differ */
     /* > 0: floating-point values may differ by this much of the larger one (or of 1), and what
      * answers were given, and how they were scored, is not looked at */
     double within;
