@@ -82,7 +82,13 @@ size_t bench_process_memory(const char *key);
  * t5_device_close. */
 void bench_profile_start(t5_device *dev);
 void bench_profile_stop(t5_device *dev);
-/* A table of what was timed, per step. */
-void bench_profile_print(int steps, double step_seconds);
+/* A mean step: its time and the operations of its matrix products, attention's among them; and the
+ * yardsticks. */
+typedef struct bench_step {
+    double seconds, flops, peak, bandwidth;
+} bench_step;
+/* A table of what was timed, per step: what each kind of operation does at the least, the time that
+ * takes by the yardsticks, and the time that it took. */
+void bench_profile_print(int steps, const bench_step *whole);
 
 #endif

@@ -203,10 +203,12 @@ static void print_report(bench *b) {
     print_floors(b, mid, peak, bandwidth);
     print_memory(b);
     if (o->profile) {
-        double step = 0;
-        for (int i = 0; i < o->rounds; i++)
-            step += b->rounds[i].step / o->rounds;
-        bench_profile_print(o->rounds * o->steps, step);
+        bench_step whole = {.peak = peak, .bandwidth = bandwidth};
+        for (int i = 0; i < o->rounds; i++) {
+            whole.seconds += b->rounds[i].step / o->rounds;
+            whole.flops += b->rounds[i].flops / o->rounds;
+        }
+        bench_profile_print(o->rounds * o->steps, &whole);
     }
 }
 

@@ -66,9 +66,10 @@ rm "$dir/ldd.txt"
 
 cp -R "$root/configs" "$dir/configs"
 cp -R "$root/tests/oracle/fixtures" "$dir/tests/oracle/fixtures"
-mkdir "$dir/tests/gpu"
+mkdir "$dir/tests/gpu" "$dir/tests/bench"
 cp "$root/tests/mpirun.sh" "$dir/tests/"
 cp "$root/tests/gpu/run.sh" "$root/tests/gpu/step.sh" "$dir/tests/gpu/"
+cp "$root/tests/bench/hf_trainer.py" "$root/tests/bench/hf_worker.py" "$dir/tests/bench/"
 cp "$root/tests/gpu/start.sh" "$dir/start"
 chmod +x "$dir/start"
 

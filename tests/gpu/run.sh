@@ -4,7 +4,7 @@
 # Exit status: 0 all passed or were skipped for a reason that the table gives, 1 a step failed, 77 there is no GPU.
 # T5MPI and GPU_TESTS in the environment name other programs of a build: with t5mpi_emulated and gpu_tests_emulated the
 # script can be tried where there is no GPU; T5_GPU_PATIENCE=5 gives everything five times as long then. T5_GPU_STEPS: a
-# pattern of grep -E, the steps to make.
+# pattern of grep -E, the steps to make. T5MPI_PYTHON: a Python with PyTorch and Transformers (default: python3).
 set -u
 
 # ---- what is run, and where ----
@@ -40,10 +40,12 @@ script() {
 if [ -x "$place/start" ]; then
     script t5mpi "$place/start" t5mpi
     script gpu_tests "$place/start" gpu_tests
+    script t5bench "$place/start" gpu_tests bench
     script mpirun "$place/start" sh "$root/tests/mpirun.sh"
 else
     script t5mpi "${T5MPI:-$place/t5mpi}"
     script gpu_tests "${GPU_TESTS:-$place/gpu_tests}"
+    script t5bench "${GPU_TESTS:-$place/gpu_tests}" bench
     script mpirun sh "$root/tests/mpirun.sh"
 fi
 cd "$root" || exit 2
@@ -123,7 +125,7 @@ step() {
         echo "--- $title: the last lines of $log"
         tail -n 25 "$log"
     fi
-    printf '| %-28s | %-7s | %4s s | %s\n' "$title" "$verdict" "$(($(date +%s) - started))" "$words" >>"$table"
+    printf '| %-32s | %-7s | %4s s | %s\n' "$title" "$verdict" "$(($(date +%s) - started))" "$words" >>"$table"
 }
 
 suites=$("$work/gpu_tests" 2>&1 | sed -n 's/^  \([a-z_]*\) (conformance)$/\1/p')
@@ -136,8 +138,12 @@ step 120 curve
 step 120 demo
 step 60 bench base bf16
 step 60 bench base fp32
-step 60 bench base bf16 --rows 128 --steps 2
-step 60 bench base bf16 --evaluate --steps 2 --rounds 3
+step 60 bench base bf16 --join 2
+step 60 bench base bf16 --rows 128 --steps 4
+step 60 bench base bf16 --rows 128 --input 512 --target 114 --steps 2 --rounds 3
+step 60 bench base bf16 --evaluate --rows 128 --steps 2 --rounds 3
+step 150 transformers --task train --rows 16 --rounds 2
+step 150 transformers --task evaluate --rounds 2 --batches 2 --single 8
 for suite in $suites; do step 60 sanitize memcheck "$suite"; done
 for suite in $suites; do step 60 sanitize racecheck "$suite"; done
 

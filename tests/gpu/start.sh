@@ -37,6 +37,7 @@ choose() {
 
 if [ "${T5_BUNDLE:-}" != "$here" ]; then
     choose
+    export T5_MACHINE_LIBRARIES="${LD_LIBRARY_PATH:-}" # for the machine's own Python
     export T5_BUNDLE="$here" T5_BUNDLE_LIBRARIES="$libraries" T5_BUNDLE_LOADER="$loader"
     export OPAL_PREFIX="$here/openmpi" OPAL_PKGLIBDIR="$here/openmpi/plugins" OPAL_PKGDATADIR="$here/openmpi/texts"
     export OPAL_SYSCONFDIR="$here/openmpi" PMIX_INSTALL_PREFIX="$here/openmpi" PMIX_PKGLIBDIR="$here/openmpi/pmix"

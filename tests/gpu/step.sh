@@ -1,7 +1,7 @@
 #!/bin/sh
 # A step of run.sh. usage: step.sh NAME [ARGUMENT]...; from run.sh it has `work` (a folder with scripts that start t5mpi,
-# gpu_tests and mpirun, and with tiny.cfg), `root` and `sanitizer` (a program or nothing). Its exit status is the verdict
-# (77: skipped), a line "note: ..." stands in the table.
+# gpu_tests, t5bench and mpirun, and with tiny.cfg), `root` and `sanitizer` (a program or nothing). Its exit status is
+# the verdict (77: skipped), a line "note: ..." stands in the table.
 set -u
 work=${work:?} root=${root:?} sanitizer=${sanitizer-}
 
@@ -19,7 +19,7 @@ ranks() {
     n=$1
     shift
     # shellcheck disable=SC2016 # expanded by the rank's shell
-    NCCL_SOCKET_IFNAME=lo NCCL_SOCKET_FAMILY=AF_INET NCCL_DEBUG=WARN "$work/mpirun" -np "$n" sh -c \
+    NCCL_SOCKET_IFNAME=lo NCCL_SOCKET_FAMILY=AF_INET NCCL_IB_DISABLE=1 NCCL_DEBUG=WARN "$work/mpirun" -np "$n" sh -c \
         'NCCL_HOSTID=rank$OMPI_COMM_WORLD_RANK exec "$@"' rank "$@"
 }
 
@@ -81,12 +81,35 @@ step_demo() {
 step_bench() {
     size=$1 precision=$2
     shift 2
-    "$work/gpu_tests" bench --device cuda --size "$size" --precision "$precision" "$@" >"$work/bench.txt" 2>&1
+    "$work/t5bench" --device cuda --vocab 32913 --size "$size" --precision "$precision" "$@" >"$work/bench.txt" 2>&1
     status=$?
     cat "$work/bench.txt"
     if grep -q 'has no bfloat16' "$work/bench.txt"; then return 77; fi
-    note "$(sed -n -e 's/^  step  */step /p' -e 's/^  batch  */batch /p' -e 's/^  floor \/ step  */floor \/ step /p' \
-        "$work/bench.txt" | tr '\n' ';')"
+    note "$(sed -n -e 's/^  \(step\|batch\)  */\1 /p' -e 's/^  that \/ step  */floor \/ step /p' \
+        -e 's/^  \(products \/ peak\|AdamW \/ copy\|device peak\)  */\1 /p' "$work/bench.txt" | tr '\n' ';')"
+    return "$status"
+}
+
+# transformers OPTION...: rows a second and memory next to those of Transformers. The machine's Python must not load the
+# bundle's libraries.
+step_transformers() {
+    python=${T5MPI_PYTHON:-python3}
+    LD_LIBRARY_PATH=${T5_MACHINE_LIBRARIES-${LD_LIBRARY_PATH-}}
+    export LD_LIBRARY_PATH
+    "$python" -c 'import torch, transformers, accelerate' >"$work/python.txt" 2>&1 || {
+        echo "skipped: no $python with PyTorch, Transformers and accelerate"
+        return 77
+    }
+    "$python" "$root/tests/bench/hf_trainer.py" --device cuda --t5bench "$work/t5bench" "$@" >"$work/hf.txt" 2>&1
+    status=$?
+    cat "$work/hf.txt"
+    if [ "$status" -eq 2 ]; then
+        echo "skipped: $(tail -n 1 "$work/hf.txt")"
+        return 77
+    fi
+    note "$(awk -F ' *[|] *' '/^[|] base / {
+        printf "%s %s: fp32 over (a), (b): %s; bf16: %s; memory over (b): %s;", $3, $4, $10, $11, $14
+    }' "$work/hf.txt")"
     return "$status"
 }
 
