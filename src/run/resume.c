@@ -75,8 +75,7 @@ static t5_status keep_trial(t5_store_reader *r, const t5_plan_trial *t, int tria
     return T5_OK;
 }
 
-/* What a run that was killed was writing: nobody else will remove it. */
-static void clean(const t5_prepared *p) {
+void t5_resume_clean(const t5_prepared *p) {
     const char *dir = p->config->output_dir;
     char path[4352];
     t5_file_remove_temporaries(dir);
@@ -99,13 +98,9 @@ t5_status t5_resume(const t5_prepared *p, uint64_t fingerprint, bool retry_faile
     snprintf(path, sizeof path, "%s/results.h5", p->config->output_dir);
     if (!t5_file_exists(path))
         return T5_OK;
-    if (t5_store_open(path, &r, err) == T5_OK &&
-        check_same(r, path, p, fingerprint, err) == T5_OK) {
+    if (t5_store_open(path, &r, err) == T5_OK && check_same(r, path, p, fingerprint, err) == T5_OK)
         for (int t = 0; t < p->plan.n && err->status == T5_OK; t++)
             keep_trial(r, &p->plan.trials[t], t, retry_failed, host, n_kept, err);
-        if (err->status == T5_OK)
-            clean(p);
-    }
     t5_store_close(r);
     return err->status;
 }

@@ -6,11 +6,15 @@
 
 /* Reads DIR/results.h5 and the files of the plan's trials, and gives the host those that have ended
  * with the same specification (t5_host_keep); *n_kept: how many. A failed one is kept unless
- * retry_failed. What is not kept runs (again). Also removes what a run that was killed was writing
- * there. fingerprint: t5_source_fingerprint of the rows. T5_ERR_INPUT naming what was and what is,
- * if the settings, the data or the tokeniser are others than those of the earlier run. Nothing
- * there: nothing is kept. Before the service starts; not collective. */
+ * retry_failed. What is not kept runs (again). fingerprint: t5_source_fingerprint of the rows.
+ * T5_ERR_INPUT naming what was and what is, if the settings, the data or the tokeniser are others
+ * than those of the earlier run. Nothing there: nothing is kept. Before the service starts; not
+ * collective. */
 t5_status t5_resume(const t5_prepared *prepared, uint64_t fingerprint, bool retry_failed,
                     t5_host *host, int *n_kept, t5_error *err);
+
+/* Removes what a run that was killed was writing in the folder: nobody else will. The folder is
+ * this run's (run/claim.h). */
+void t5_resume_clean(const t5_prepared *prepared);
 
 #endif

@@ -42,8 +42,10 @@ static t5_status begin(const t5_command *command, const t5_prepared *p, t5_host 
     if (t5_claim_take(dir, command->job, lock, err) != T5_OK ||
         t5_results_check_folder(dir, command->resume, err) != T5_OK ||
         (command->resume &&
-         t5_resume(p, fingerprint, command->retry_failed, host, &n_kept, err) != T5_OK) ||
-        start_results(p, host, fingerprint, ranks, device, err) != T5_OK)
+         t5_resume(p, fingerprint, command->retry_failed, host, &n_kept, err) != T5_OK))
+        return err->status;
+    t5_resume_clean(p); /* the earlier run may have been killed before there were results */
+    if (start_results(p, host, fingerprint, ranks, device, err) != T5_OK)
         return err->status;
     t5_prepared_greet(p, ranks, device, out);
     if (command->resume)

@@ -184,6 +184,20 @@ static void killed_runs_go_on(void **state) {
     }
 }
 
+/* A first start that was killed before it had written results.h5 leaves no file for ever. */
+static void nothing_stays_of_a_start_without_results(void **state) {
+    (void)state;
+    for (int resume = 0; resume < 2; resume++) {
+        run_result r = run("mkdir -p early/trials && touch early/trials/.all.h5.tmp.22 "
+                           "early/.run.lock.host.1.tmp.3 && %s c.cfg --output early%s && "
+                           "find early -name '*.tmp.*' && rm -r early",
+                           T5MPI, resume ? " --resume" : "");
+        expect_status("early", &r, 0);
+        assert_null(strstr(r.output, ".tmp."));
+        free(r.output);
+    }
+}
+
 static void failed_trials_are_tried_again_if_asked(void **state) {
     (void)state;
     run_result r = run("%s c.cfg --set sweep.learning_rate=[1e-2,1e30] --set sweep.top_n=0 "
@@ -230,6 +244,7 @@ int main(void) {
         cmocka_unit_test(a_whole_run_stays_as_it_is),
         cmocka_unit_test(it_may_begin),
         cmocka_unit_test(killed_runs_go_on),
+        cmocka_unit_test(nothing_stays_of_a_start_without_results),
         cmocka_unit_test(failed_trials_are_tried_again_if_asked),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
