@@ -20,6 +20,7 @@ typedef enum { T5_DECODE_GREEDY, T5_DECODE_BEAM, T5_DECODE_SAMPLE } t5_decode_ki
 typedef enum { T5_ACT_RELU, T5_ACT_GATED_GELU } t5_act_kind;
 typedef enum { T5_LABEL_INIT_RANDOM, T5_LABEL_INIT_MEAN, T5_LABEL_INIT_DESCRIBE } t5_label_init;
 typedef enum { T5_EVERY_NEVER, T5_EVERY_EPOCHS, T5_EVERY_STEPS, T5_EVERY_MINUTES } t5_every_kind;
+typedef enum { T5_REDUCE_FP32, T5_REDUCE_BF16 } t5_reduce;
 typedef enum { T5_SPECULATE_NONE, T5_SPECULATE_IDLE, T5_SPECULATE_ALL } t5_speculate;
 
 /* What makes the loss of a trial. label_smoothing belongs to cross entropy, gamma and alpha to
@@ -131,6 +132,7 @@ typedef struct t5_config {
     int ranks_per_trial, threads; /* threads 0: the node's cores over its ranks */
     t5_speculate speculative;
     bool share_gpu;       /* several ranks may use one GPU */
+    t5_reduce reduce;     /* how gradients travel between GPUs */
     double timeout_s;     /* that a rank waits for its group's gradients on GPUs; 0: for ever */
     char *baseline_trial; /* NULL: figures or none */
     double baseline[T5_N_FIGURES];

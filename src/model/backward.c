@@ -92,21 +92,19 @@ static void feed_forward(const pass *b, int s, int l) {
 }
 
 /* dout (n, d_model), f32 or compute: gradient of the stack's output. */
-static void stack_backward(const pass *b, int s, t5_mat dout) {
+static void begin_stack(const pass *b, int s, t5_mat dout) {
     t5_model *m = b->m;
     const t5_stack *stack = &m->layout.stack[s];
     t5_stack_work *w = &m->work.stack[s];
-    int last = stack->n_layers - 1;
     m->dev->ops->norm_backward(m->dev, w->final.x, t5_master(m, stack->final_norm), w->final.d_rstd,
                                dout, t5_dropout_at(m, s, 0, T5_SITE_FINAL), false, w->dx,
                                t5_grad(m, stack->final_norm), w->y,
-                               t5_dropout_at(m, s, last, T5_SITE_FF_OUT));
-    for (int l = last; l >= 0; l--) {
-        feed_forward(b, s, l);
-        if (s == T5_DECODER)
-            cross_attention(b, s, l);
-        self_attention(b, s, l);
-    }
+                               t5_dropout_at(m, s, stack->n_layers - 1, T5_SITE_FF_OUT));
+}
+
+static void end_stack(const pass *b, int s) {
+    t5_model *m = b->m;
+    t5_stack_work *w = &m->work.stack[s];
     t5_mat dtable = {.p = t5_grad(m, m->layout.shared),
                      .type = T5_F32,
                      .rows = m->shape.vocab,
@@ -116,33 +114,77 @@ static void stack_backward(const pass *b, int s, t5_mat dout) {
                                 t5_dropout_at(m, s, 0, T5_SITE_EMBED));
 }
 
+static void begin_decoder(const pass *b) {
+    const t5_work *w = &b->m->work;
+    const t5_stack_work *dec = &w->stack[T5_DECODER];
+    float alpha = t5_logit_scale(&b->m->shape);
+    weight_grad(b, w->dlogits, dec->final.h, b->m->layout.lm_head, alpha);
+    input_grad(b, w->dlogits, b->m->layout.lm_head, alpha, 0, dec->dh);
+    begin_stack(b, T5_DECODER, dec->dh);
+}
+
+/* Layer i of t5_n_layers: of which stack, and which of its layers. */
+static int layer_of(const t5_model *m, int i, int *l) {
+    int s = i < m->shape.dec_layers ? T5_DECODER : T5_ENCODER;
+    *l = s == T5_DECODER ? m->shape.dec_layers - 1 - i : t5_n_layers(m) - 1 - i;
+    return s;
+}
+
+/* The next layer's parameters begin there (layout.c); behind the last layer's is what every layer
+ * adds to. */
+int64_t t5_layer_end(const t5_model *m, int i) {
+    int l, s;
+    if (i + 1 == t5_n_layers(m))
+        return m->layout.n;
+    s = layer_of(m, i + 1, &l);
+    return m->layout.stack[s].block[l].ff_out;
+}
+
 static void zero_grad(t5_model *m, int64_t from) {
     size_t n = (size_t)(m->layout.n - from);
     m->dev->ops->zero(m->dev, t5_grad(m, from), n * sizeof(float));
+}
+
+void t5_queue_no_gradient(t5_model *m) {
+    zero_grad(m, 0);
+    m->dev->ops->zero(m->dev, &m->d_sums[T5_SUM_LOSS], sizeof *m->d_sums);
+}
+
+void t5_queue_backward(t5_model *m, bool first, int from, int to) {
+    const pass b = {.m = m, .beta = first ? 0 : 1};
+    if (from == 0 && to > 0) {
+        if (first)
+            zero_grad(m, m->layout.n_products);
+        begin_decoder(&b);
+    }
+    for (int i = from; i < to; i++) {
+        int l, s = layer_of(m, i, &l);
+        if (i == m->shape.dec_layers)
+            begin_stack(&b, T5_ENCODER, m->work.dencoded);
+        feed_forward(&b, s, l);
+        if (s == T5_DECODER)
+            cross_attention(&b, s, l);
+        self_attention(&b, s, l);
+        if (l == 0)
+            end_stack(&b, s);
+    }
 }
 
 t5_status t5_model_backward(t5_model *m, const t5_input *in, const t5_loss_settings *loss,
                             float scale, bool first, t5_error *err) {
     assert(m->train);
     if (in->n_seq == 0 || in->n_dec == 0) { /* a rank's share of a small batch may be empty */
-        if (first) {
-            zero_grad(m, 0);
-            m->dev->ops->zero(m->dev, &m->d_sums[0], sizeof m->d_sums[0]);
-        }
+        if (first)
+            t5_queue_no_gradient(m);
         return T5_OK;
     }
-    t5_status status = t5_pass_forward(m, in, loss, T5_PASS_TRAIN, m->drop_p, scale, first, err);
+    t5_status status = t5_pass_begin(m, in, T5_PASS_TRAIN, true, m->drop_p, err);
     if (status != T5_OK)
         return status;
-    pass b = {.m = m, .beta = first ? 0 : 1};
-    if (first)
-        zero_grad(m, m->layout.n_products);
-    const t5_work *w = &m->work;
-    const t5_stack_work *dec = &w->stack[T5_DECODER];
-    float alpha = t5_logit_scale(&m->shape);
-    weight_grad(&b, w->dlogits, dec->final.h, m->layout.lm_head, alpha);
-    input_grad(&b, w->dlogits, m->layout.lm_head, alpha, 0, dec->dh);
-    stack_backward(&b, T5_DECODER, dec->dh);
-    stack_backward(&b, T5_ENCODER, w->dencoded);
+    m->scalars->drop_step = m->drop_step;
+    m->scalars->scale = scale;
+    t5_send_scalars(m);
+    t5_queue_forward(m, loss, T5_PASS_TRAIN, first);
+    t5_queue_backward(m, first, 0, t5_n_layers(m));
     return T5_OK;
 }

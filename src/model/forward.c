@@ -118,21 +118,17 @@ void t5_stack_forward(t5_model *m, int s) {
     norm(m, &x, stack->final_norm, &w->final, t5_dropout_at(m, s, 0, T5_SITE_FINAL));
 }
 
-t5_status t5_pass_forward(t5_model *m, const t5_input *in, const t5_loss_settings *loss,
-                          t5_pass_kind kind, float drop_p, float scale, bool first, t5_error *err) {
+void t5_queue_forward(t5_model *m, const t5_loss_settings *loss, t5_pass_kind kind, bool first) {
     const t5_device_ops *ops = m->dev->ops;
-    t5_status status = t5_pass_begin(m, in, kind, true, drop_p, err);
-    if (status != T5_OK)
-        return status;
-    if (first)
-        ops->zero(m->dev, &m->d_sums[0], sizeof m->d_sums[0]);
-    ops->to_device(m->dev, &m->d_step->scale, &scale, sizeof scale);
     t5_work *w = &m->work;
+    double *d_sum = &m->d_sums[T5_SUM_LOSS];
+    if (first)
+        ops->zero(m->dev, d_sum, sizeof *d_sum);
     t5_stack_forward(m, T5_ENCODER);
     t5_stack_forward(m, T5_DECODER);
     t5_logits(m, w->stack[T5_DECODER].final.h, w->logits);
     const t5_loss_args args = {
-        .n = in->n_dec,
+        .n = w->logits.rows,
         .vocab = m->shape.vocab,
         .logits = w->logits,
         .d_label = w->d_label,
@@ -140,28 +136,30 @@ t5_status t5_pass_forward(t5_model *m, const t5_input *in, const t5_loss_setting
         .smoothing = loss->smoothing,
         .gamma = loss->gamma,
         .alpha = loss->alpha,
-        .d_scale = &m->d_step->scale,
-        .d_sum = &m->d_sums[0],
+        .d_scale = kind == T5_PASS_TRAIN ? &m->d_scalars->scale : NULL,
+        .d_sum = d_sum,
         .dlogits = w->dlogits,
     };
     ops->loss(m->dev, &args);
-    return T5_OK;
 }
 
 t5_status t5_model_evaluate(t5_model *m, const t5_input *in, const t5_loss_settings *loss,
                             bool first, float *logits, t5_error *err) {
     if (in->n_seq == 0 || in->n_dec == 0) { /* a rank's share of a small batch may be empty */
         if (first)
-            m->dev->ops->zero(m->dev, &m->d_sums[0], sizeof m->d_sums[0]);
+            m->dev->ops->zero(m->dev, &m->d_sums[T5_SUM_LOSS], sizeof *m->d_sums);
         return T5_OK;
     }
-    t5_status status = t5_pass_forward(m, in, loss, T5_PASS_EVALUATE, 0, 1, first, err);
-    if (status != T5_OK || !logits)
+    t5_status status = t5_pass_begin(m, in, T5_PASS_EVALUATE, true, 0, err);
+    if (status != T5_OK)
         return status;
+    t5_queue_forward(m, loss, T5_PASS_EVALUATE, first);
+    if (!logits)
+        return T5_OK;
     size_t bytes = (size_t)in->n_dec * (size_t)m->shape.vocab * sizeof *logits;
     return m->dev->ops->to_host(m->dev, logits, m->work.logits.p, bytes, err);
 }
 
 t5_status t5_model_loss_sum(t5_model *m, double *sum, t5_error *err) {
-    return m->dev->ops->to_host(m->dev, sum, &m->d_sums[0], sizeof *sum, err);
+    return m->dev->ops->to_host(m->dev, sum, &m->d_sums[T5_SUM_LOSS], sizeof *sum, err);
 }

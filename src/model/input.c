@@ -47,32 +47,56 @@ static t5_status check_input(const t5_model *m, const t5_input *in, bool decoder
     return status;
 }
 
+t5_status t5_check_row(const t5_model *m, const int32_t *ids, int n_input, int n_target,
+                       t5_error *err) {
+    if (n_input > MAX_LENGTH || n_target > MAX_LENGTH)
+        return t5_fail(err, T5_ERR_INPUT, "a row of %d and %d tokens, not at most %d", n_input,
+                       n_target, (int)MAX_LENGTH);
+    t5_status status = check_ids(m, "input id", ids, n_input, err);
+    return status == T5_OK ? check_ids(m, "label", ids + n_input, n_target, err) : status;
+}
+
 /* Keeps the larger of the memory at hand and what the pass needs. The old memory goes first: the
  * two together would be the peak of the whole training. */
-static t5_status reserve(t5_model *m, const t5_work *need, t5_error *err) {
+t5_status t5_work_reserve(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq,
+                          t5_error *err) {
     const t5_device_ops *ops = m->dev->ops;
-    if (need->bytes > m->block_bytes) {
-        ops->free(m->dev, m->d_block);
-        m->d_block = NULL;
-        m->block_bytes = 0;
-        void *d_block;
-        t5_status status = ops->alloc(m->dev, need->bytes, &d_block, err);
-        if (status != T5_OK) {
-            t5_error_prefix(err, "work memory of a batch of %d + %d tokens",
-                            need->stack[T5_ENCODER].n, need->stack[T5_DECODER].n);
-            return status;
-        }
-        m->d_block = d_block;
-        m->block_bytes = need->bytes;
+    t5_work need = {0};
+    t5_work_plan(&m->shape, m->compute, kind, n_enc, n_dec, n_seq, NULL, &need);
+    if (need.bytes <= m->block_bytes)
+        return T5_OK;
+    t5_replays_forget(&m->replays, m->dev);
+    ops->free(m->dev, m->d_block);
+    m->d_block = NULL;
+    m->block_bytes = 0;
+    void *d_block;
+    t5_status status = ops->alloc(m->dev, need.bytes, &d_block, err);
+    if (status != T5_OK) {
+        t5_error_prefix(err, "work memory of a batch of %d + %d tokens", n_enc, n_dec);
+        return status;
     }
-    if (need->staged > m->stage_bytes) {
-        char *stage = realloc(m->stage, need->staged);
-        if (!stage)
-            return t5_fail(err, T5_ERR_MEMORY, "out of memory: %zu bytes to stage a batch",
-                           need->staged);
-        m->stage = stage;
-        m->stage_bytes = need->staged;
-    }
+    m->d_block = d_block;
+    m->block_bytes = need.bytes;
+    return T5_OK;
+}
+
+void t5_work_use(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq, int max_enc,
+                 int max_dec, float drop_p) {
+    t5_work_plan(&m->shape, m->compute, kind, n_enc, n_dec, n_seq, m->d_block, &m->work);
+    m->work.stack[T5_ENCODER].max_len = max_enc;
+    m->work.stack[T5_DECODER].max_len = max_dec;
+    m->work.drop_p = drop_p;
+}
+
+static t5_status reserve_stage(t5_model *m, t5_error *err) {
+    if (m->work.staged <= m->stage_bytes)
+        return T5_OK;
+    char *stage = realloc(m->stage, m->work.staged);
+    if (!stage)
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory: %zu bytes to stage a batch",
+                       m->work.staged);
+    m->stage = stage;
+    m->stage_bytes = m->work.staged;
     return T5_OK;
 }
 
@@ -109,13 +133,13 @@ t5_status t5_pass_begin(t5_model *m, const t5_input *in, t5_pass_kind kind, bool
     if (status != T5_OK)
         return status;
     int n_dec = decoder ? in->n_dec : 0;
-    t5_work need = {0};
-    t5_work_plan(&m->shape, m->compute, kind, in->n_enc, n_dec, in->n_seq, NULL, &need);
-    status = reserve(m, &need, err);
+    status = t5_work_reserve(m, kind, in->n_enc, n_dec, in->n_seq, err);
     if (status != T5_OK)
         return status;
-    t5_work_plan(&m->shape, m->compute, kind, in->n_enc, n_dec, in->n_seq, m->d_block, &m->work);
-    m->work.drop_p = drop_p;
+    t5_work_use(m, kind, in->n_enc, n_dec, in->n_seq, 0, 0, drop_p);
+    status = reserve_stage(m, err);
+    if (status != T5_OK)
+        return status;
     stage_stack(m, T5_ENCODER, in->enc_ids, in->enc_start, in->row);
     stage_stack(m, T5_DECODER, in->dec_ids, in->dec_start, in->row);
     int32_t *labels = staged(m, m->work.d_label);
@@ -131,7 +155,7 @@ t5_dropout t5_dropout_at(const t5_model *m, int s, int layer, int place) {
         .seed = m->drop_seed,
         .site =
             (uint32_t)T5_RNG_DROPOUT | (uint32_t)s << 20 | (uint32_t)layer << 4 | (uint32_t)place,
-        .d_step = &m->d_step->drop_step,
+        .d_step = &m->d_scalars->drop_step,
         .d_tok = m->work.stack[s].d_tok,
     };
 }

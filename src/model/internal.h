@@ -4,7 +4,8 @@
  */
 #ifndef T5_MODEL_INTERNAL_H
 #define T5_MODEL_INTERNAL_H
-#include "model/model.h"
+#include "model/replays.h"
+#include "model/step.h"
 
 enum { T5_ENCODER, T5_DECODER, T5_STACKS };
 
@@ -79,14 +80,14 @@ typedef struct t5_layer_slot {
 } t5_layer_slot;
 
 typedef struct t5_stack_work {
-    int n, max_len;         /* tokens in all, longest sequence */
-    const int32_t *d_ids;   /* (n) */
-    const int32_t *d_start; /* (n_seq + 1) */
-    const int32_t *d_len;   /* (n_seq) */
-    const uint32_t *d_tok;  /* (n, 2) row number and position, for dropout */
-    t5_layer_slot *layer;   /* (n_layers); all alike when nothing is saved */
-    t5_norm_slot final;     /* final.h: the stack's output */
-    t5_mat y;               /* (n, d_model) compute: a sublayer's output, or its gradient */
+    int n, max_len;       /* tokens in all, longest sequence */
+    int32_t *d_ids;       /* (n) */
+    int32_t *d_start;     /* (n_seq + 1) */
+    int32_t *d_len;       /* (n_seq) */
+    uint32_t *d_tok;      /* (n, 2) row number and position, for dropout */
+    t5_layer_slot *layer; /* (n_layers); all alike when nothing is saved */
+    t5_norm_slot final;   /* final.h: the stack's output */
+    t5_mat y;             /* (n, d_model) compute: a sublayer's output, or its gradient */
     /* the rest only in a training pass */
     t5_mat dx;                       /* (n, d_model) f32: gradient of the residual stream */
     t5_mat dh;                       /* (n, d_model) compute: gradient of a norm's output */
@@ -94,12 +95,14 @@ typedef struct t5_stack_work {
     t5_attention_slot dself, dcross; /* share memory with the two above */
 } t5_stack_work;
 
+enum { T5_REPLAY_STEP = 1, T5_REPLAY_DECODE }; /* first of a replay's numbers */
+
 typedef enum { T5_PASS_TRAIN, T5_PASS_EVALUATE } t5_pass_kind;
 
 typedef struct t5_work {
     int n_seq;
-    float drop_p;           /* dropout of this pass */
-    const int32_t *d_label; /* (n_dec) */
+    float drop_p;     /* dropout of this pass */
+    int32_t *d_label; /* (n_dec) */
     t5_stack_work stack[T5_STACKS];
     t5_mat logits;   /* (n_dec, vocab) f32 */
     t5_mat dlogits;  /* (n_dec, vocab) compute; the logits buffer itself in float32 */
@@ -116,12 +119,31 @@ void t5_work_plan(const t5_shape *shape, t5_dtype compute, t5_pass_kind kind, in
                   int64_t n_dec, int n_seq, char *base, t5_work *work);
 
 /* --- the model --- */
-/* What changes from step to step, in device memory. */
-typedef struct t5_step_values {
+/* What changes from step to step; on the device, where operations read it when they run. Rows of a
+ * batch may lie behind it. */
+typedef struct t5_scalars {
     uint32_t drop_step;
     float scale;   /* of the gradient */
     float rate[3]; /* AdamW: learning rate, corrections */
-} t5_step_values;
+    float ride[T5_RIDES];
+    uint32_t unused[3]; /* so that rows behind it are aligned */
+} t5_scalars;
+_Static_assert(sizeof(t5_scalars) % _Alignof(t5_pack_row) == 0, "rows behind the scalars");
+
+/* A finished step's results, until somebody asks for them. */
+typedef struct t5_step_log {
+    double sums[2];
+    float ride[T5_RIDES];
+} t5_step_log;
+
+/* What replays of a step have in them besides sizes. */
+typedef struct t5_step_constants {
+    float number[9];
+    uint32_t drop_seed;
+    bool focal, has_hook;
+} t5_step_constants;
+
+enum { T5_SUM_LOSS, T5_SUM_NORM2, T5_SUMS };
 
 struct t5_model {
     t5_device *dev;
@@ -131,15 +153,26 @@ struct t5_model {
     t5_layout layout;
     float *d_arena[4]; /* by t5_arena */
     void *d_copy;      /* bf16 copy of the weights, or NULL */
-    double *d_sums;    /* [0] loss, [1] squared gradient norm */
-    t5_step_values *d_step;
+    double *d_sums;    /* by T5_SUM_ */
     float drop_p;
-    uint32_t drop_seed;
+    uint32_t drop_seed, drop_step;
+    t5_scalars *scalars,
+        *d_scalars; /* on the host and on the device, with room for most_rows rows */
+    int most_rows;
     t5_work work;  /* of the latest pass */
     char *d_block; /* its memory, kept between passes */
     size_t block_bytes;
     char *stage; /* host side of the work's first `staged` bytes */
     size_t stage_bytes;
+    /* steps over rows on the device (step.c) */
+    const int32_t *ids, *d_ids; /* t5_model_keep_ids: the host's, and where the device reads them */
+    int64_t n_ids;
+    void *d_ids_block; /* the device's own copy, NULL in host memory */
+    int64_t ids_room;
+    t5_step_log *d_log; /* (T5_STEPS_PENDING) */
+    int n_pending;
+    t5_step_constants constants; /* of the replays */
+    t5_replays replays;
 };
 
 /* The (rows, cols) weight whose first element is `offset`, as an operand of products. */
@@ -159,13 +192,58 @@ static inline float *t5_grad(const t5_model *m, int64_t offset) {
     return m->d_arena[T5_ARENA_GRAD] + offset;
 }
 
-/* --- building blocks (input.c, forward.c) --- */
+/* --- building blocks (input.c, forward.c, backward.c, optim.c) --- */
 
 /* Checks a batch (ids, offsets; T5_ERR_INPUT), makes the work memory big enough, lays it out in
  * m->work and sends the batch's integers. decoder: false reads the encoder part only, n_dec is
  * then 0. */
 t5_status t5_pass_begin(t5_model *m, const t5_input *in, t5_pass_kind kind, bool decoder,
                         float drop_p, t5_error *err);
+/* Its parts, for batches that are packed on the device. The ids of a row: input, then target. */
+t5_status t5_check_row(const t5_model *m, const int32_t *ids, int n_input, int n_target,
+                       t5_error *err);
+/* Makes the memory big enough for a pass; forgets the replays if that moves it. */
+t5_status t5_work_reserve(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq,
+                          t5_error *err);
+/* Lays out m->work in it. */
+void t5_work_use(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq, int max_enc,
+                 int max_dec, float drop_p);
+/* Room for n_rows rows behind the scalars, on both sides. */
+t5_status t5_reserve_rows(t5_model *m, int n_rows, t5_error *err);
+/* The scalars to the device. */
+void t5_send_scalars(t5_model *m);
+
+/* The sizes of a batch. Padding, if any, is n_pad sequences behind the rows, of tokens that have no
+ * label: they cost time and change nothing. */
+typedef struct t5_sizes {
+    int n_enc, n_dec, n_pad, max_enc, max_dec;
+} t5_sizes;
+/* The class that a batch without padding is rounded up to: no token count grows by more than an
+ * eighth and 16, lengths become powers of two. Cut evenly over n_pad sequences, the padding gives
+ * each an input token (attention over nothing has no value) and none more than the longest length.
+ * Pure. */
+t5_sizes t5_size_class(t5_sizes sizes);
+
+/* Layers in the order of the backward pass: the decoder's last is 0, the encoder's first the last.
+ */
+static inline int t5_n_layers(const t5_model *m) {
+    return m->shape.dec_layers + m->shape.enc_layers;
+}
+/* Where the gradients end that are final once layers 0 .. i are done. */
+int64_t t5_layer_end(const t5_model *m, int i);
+/* Of m->work's batch: forward and loss, added to d_sums (set, if `first`); a training pass leaves
+ * dlogits times the scalar `scale`. */
+void t5_queue_forward(t5_model *m, const t5_loss_settings *loss, t5_pass_kind kind, bool first);
+/* Layers [from, to) of the backward pass, with what comes before the first one and behind the last.
+ * Gradients are set, if `first`, else added to. */
+void t5_queue_backward(t5_model *m, bool first, int from, int to);
+/* No rows: gradients and loss sum 0. */
+void t5_queue_no_gradient(t5_model *m);
+/* Sets the scalars of the update, on the host. */
+void t5_set_rates(t5_model *m, const t5_optim *optim);
+/* The squared norm into d_sums (with clipping in any case), then clipping and AdamW. */
+void t5_queue_update(t5_model *m, const t5_optim *optim, bool norm);
+
 /* y (n, out) = x (n, in) W^T, where W (out, in) starts at `offset`; out is y.cols. y f32 or
  * compute. */
 void t5_linear(t5_model *m, t5_mat x, int64_t offset, t5_mat y);
@@ -192,10 +270,5 @@ enum {
     T5_SITE_FINAL /* layer 0: the stack's output, after the final norm */
 };
 t5_dropout t5_dropout_at(const t5_model *m, int s, int layer, int place);
-
-/* A forward pass and the loss, accumulated in d_sums[0] (reset if `first`). Training passes leave
- * dlogits (scaled) for the backward pass. */
-t5_status t5_pass_forward(t5_model *m, const t5_input *in, const t5_loss_settings *loss,
-                          t5_pass_kind kind, float drop_p, float scale, bool first, t5_error *err);
 
 #endif

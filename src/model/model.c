@@ -25,15 +25,14 @@ static t5_status allocate_arenas(t5_model *m, t5_error *err) {
     }
     if (m->bf16 && ops->alloc(m->dev, n * t5_dtype_size(T5_BF16), &m->d_copy, err) != T5_OK)
         return t5_error_prefix(err, "the weights' bfloat16 copy");
-    void *d_sums;
-    if (ops->alloc(m->dev, 2 * sizeof *m->d_sums, &d_sums, err) != T5_OK)
+    void *d_sums, *d_log;
+    if (ops->alloc(m->dev, T5_SUMS * sizeof *m->d_sums, &d_sums, err) != T5_OK)
         return err->status;
     m->d_sums = d_sums;
-    void *d_step;
-    if (ops->alloc(m->dev, sizeof *m->d_step, &d_step, err) != T5_OK)
+    if (m->train && ops->alloc(m->dev, T5_STEPS_PENDING * sizeof *m->d_log, &d_log, err) != T5_OK)
         return err->status;
-    m->d_step = d_step;
-    return T5_OK;
+    m->d_log = m->train ? d_log : NULL;
+    return t5_reserve_rows(m, 0, err);
 }
 
 t5_status t5_model_create(t5_device *dev, const t5_shape *shape, bool bf16, bool train,
@@ -72,16 +71,20 @@ void t5_model_destroy(t5_model *m) {
     if (!m)
         return;
     const t5_device_ops *ops = m->dev->ops;
+    t5_replays_forget(&m->replays, m->dev);
     for (int a = 0; a < 4; a++)
         ops->free(m->dev, m->d_arena[a]);
     ops->free(m->dev, m->d_copy);
     ops->free(m->dev, m->d_sums);
-    ops->free(m->dev, m->d_step);
+    ops->free(m->dev, m->d_log);
+    ops->free(m->dev, m->d_scalars);
+    ops->free(m->dev, m->d_ids_block);
     ops->free(m->dev, m->d_block);
     for (int s = 0; s < T5_STACKS; s++)
         free(m->work.stack[s].layer);
     t5_layout_free(&m->layout);
     free(m->stage);
+    free(m->scalars);
     free(m);
 }
 
@@ -141,5 +144,9 @@ void t5_model_set_dropout(t5_model *m, float p, uint32_t seed, uint32_t step) {
     assert(p >= 0 && p < 1);
     m->drop_p = p;
     m->drop_seed = seed;
-    m->dev->ops->to_device(m->dev, &m->d_step->drop_step, &step, sizeof step);
+    m->drop_step = step;
+}
+
+void t5_send_scalars(t5_model *m) {
+    m->dev->ops->to_device(m->dev, m->d_scalars, m->scalars, sizeof *m->scalars);
 }

@@ -157,7 +157,8 @@ t5_memory_need t5_model_memory(const t5_shape *shape, bool bf16, bool train, int
                  n_dec, n_seq, NULL, &work);
     size_t element = sizeof(float) * (train ? 4 : 1) + (bf16 ? 2 : 0);
     return (t5_memory_need){
-        .arenas = (size_t)t5_layout_size(shape) * element,
+        .arenas = (size_t)t5_layout_size(shape) * element +
+                  (train ? T5_STEPS_PENDING * sizeof(t5_step_log) : 0),
         .activations = train ? work.saved : 0,
         .work = work.bytes - (train ? work.saved : 0),
     };

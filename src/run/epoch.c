@@ -10,15 +10,15 @@ struct t5_epoch {
     int64_t n; /* rows of the split */
     int batch, rank, ranks;
     int64_t steps;
-    int64_t *targets; /* (steps) target tokens of the global batch */
-    /* several ranks: the received rows, and where each of mine starts in them */
-    int32_t *received;
-    int64_t *at;    /* (n_mine) index of the row's record in received */
-    int64_t *first; /* (steps + 1) number of my first row of each step */
+    int64_t *tokens;   /* (2 steps) of each step's global batch: target tokens, then all tokens */
+    int32_t *records;  /* my rows of the epoch, in the order in which the ranks sent them */
+    int64_t n_records; /* words */
+    int64_t *at;       /* (n_mine) where each of my rows' records begins */
+    int64_t *first;    /* (steps + 1) number of my first row of each step */
 };
 
-/* A row on its way: place in the epoch (2 words), position in the split, lengths, ids. */
-enum { RECORD_HEAD = 5 };
+/* A row's record: place in the epoch (2 words), position in the split, lengths, ids. */
+enum { RECORD_PLACE, RECORD_POSITION = 2, RECORD_INPUT, RECORD_TARGET, RECORD_HEAD };
 
 static int64_t cut(int64_t n, int part, int parts) {
     return n * part / parts;
@@ -40,43 +40,36 @@ static int trainer_of(const t5_epoch *e, int64_t i) {
     return r;
 }
 
-static t5_epoch_row shard_row(const t5_shard *shard, int64_t position) {
-    int64_t k = position - shard->first;
-    return (t5_epoch_row){
-        .position = (uint32_t)position,
-        .n_input = (int)(shard->input_start[k + 1] - shard->input_start[k]),
-        .n_target = (int)(shard->target_start[k + 1] - shard->target_start[k]),
-        .input = shard->input + shard->input_start[k],
-        .target = shard->target + shard->target_start[k],
-    };
-}
-
 static bool mine(const t5_shard *shard, int64_t position) {
     return position >= shard->first && position < shard->first + shard->n;
 }
 
-/* Lays out the records of my shard by destination. Two passes over the epoch's places: the first
- * (out == NULL) only counts words per rank. */
-static void lay_out(const t5_epoch *e, size_t *words, int32_t *out, size_t *offset) {
+/* The record of row k of the shard, in `out` unless that is NULL; its length in words. */
+static size_t put_record(const t5_shard *shard, int64_t k, int64_t place, int32_t *out) {
+    const int64_t *input = shard->input_start + k, *target = shard->target_start + k;
+    size_t n_input = (size_t)(input[1] - input[0]), n_target = (size_t)(target[1] - target[0]);
+    if (out) {
+        memcpy(out + RECORD_PLACE, &place, sizeof place);
+        out[RECORD_POSITION] = (int32_t)(shard->first + k);
+        out[RECORD_INPUT] = (int32_t)n_input;
+        out[RECORD_TARGET] = (int32_t)n_target;
+        memcpy(out + RECORD_HEAD, shard->input + input[0], n_input * sizeof *out);
+        memcpy(out + RECORD_HEAD + n_input, shard->target + target[0], n_target * sizeof *out);
+    }
+    return RECORD_HEAD + n_input + n_target;
+}
+
+/* Lays out the records of my shard by destination, those for rank r from out + offset[r] on.
+ * Without `out` it only counts words per rank. */
+static void lay_out(const t5_epoch *e, size_t *words, int32_t *out, const size_t *offset) {
+    memset(words, 0, (size_t)e->ranks * sizeof *words);
     for (int64_t i = 0; i < e->n; i++) {
         int64_t position = (int64_t)t5_shuffle_at(e->seed, e->number, (uint64_t)e->n, (uint64_t)i);
         if (!mine(e->shard, position))
             continue;
-        t5_epoch_row row = shard_row(e->shard, position);
         int to = trainer_of(e, i);
-        size_t size = (size_t)(RECORD_HEAD + row.n_input + row.n_target);
-        if (!out) {
-            words[to] += size;
-            continue;
-        }
-        int32_t *p = out + offset[to];
-        memcpy(p, &i, sizeof i);
-        p[2] = (int32_t)row.position;
-        p[3] = row.n_input;
-        p[4] = row.n_target;
-        memcpy(p + RECORD_HEAD, row.input, (size_t)row.n_input * sizeof *p);
-        memcpy(p + RECORD_HEAD + row.n_input, row.target, (size_t)row.n_target * sizeof *p);
-        offset[to] += size;
+        words[to] += put_record(e->shard, position - e->shard->first, i,
+                                out ? out + offset[to] + words[to] : NULL);
     }
 }
 
@@ -86,20 +79,22 @@ static int64_t my_number(const t5_epoch *e, int64_t i) {
     return e->first[step] + i % e->batch - cut(rows_of_step(e, step), e->rank, e->ranks);
 }
 
-static t5_status index_received(t5_epoch *e, size_t words, t5_error *err) {
+static t5_status index_records(t5_epoch *e, t5_error *err) {
     int64_t n_mine = e->first[e->steps];
     e->at = malloc((size_t)(n_mine + 1) * sizeof *e->at);
     if (!e->at)
         return t5_fail(err, T5_ERR_MEMORY, "out of memory for the rows of an epoch");
-    for (size_t w = 0; w < words;) {
+    for (int64_t w = 0; w < e->n_records;) {
+        const int32_t *r = e->records + w;
         int64_t place;
-        memcpy(&place, e->received + w, sizeof place);
-        e->at[my_number(e, place)] = (int64_t)w;
-        w += (size_t)(RECORD_HEAD + e->received[w + 3] + e->received[w + 4]);
+        memcpy(&place, r + RECORD_PLACE, sizeof place);
+        e->at[my_number(e, place)] = w;
+        w += (int64_t)RECORD_HEAD + r[RECORD_INPUT] + r[RECORD_TARGET];
     }
     return T5_OK;
 }
 
+/* Everybody's records to the ranks that train on them. */
 static t5_status exchange(t5_comm *group, t5_epoch *e, t5_error *err) {
     size_t *words = calloc(4 * (size_t)e->ranks, sizeof *words);
     size_t *offset = words + e->ranks, *send = offset + e->ranks, *receive = send + e->ranks;
@@ -120,23 +115,30 @@ static t5_status exchange(t5_comm *group, t5_epoch *e, t5_error *err) {
     if (t5_comm_agree(group, err) != T5_OK)
         goto done;
     lay_out(e, words, out, offset);
-    if (t5_comm_exchange(group, out, send, (void **)&e->received, receive, err) != T5_OK)
+    if (e->ranks == 1) {
+        e->records = out;
+        e->n_records = (int64_t)total;
+        out = NULL;
+    } else if (t5_comm_exchange(group, out, send, (void **)&e->records, receive, err) != T5_OK) {
         goto done;
-    total = 0;
-    for (int r = 0; r < e->ranks; r++)
-        total += receive[r] / sizeof *out;
-    index_received(e, total, err);
+    }
+    for (int r = 0; e->ranks > 1 && r < e->ranks; r++)
+        e->n_records += (int64_t)(receive[r] / sizeof *out);
+    index_records(e, err);
 done:
     free(words);
     free(out);
     return err->status;
 }
 
-static t5_status count_targets(t5_comm *group, t5_epoch *e, t5_error *err) {
+static t5_status count_tokens(t5_comm *group, t5_epoch *e, t5_error *err) {
     for (int64_t step = 0; step < e->steps; step++)
-        for (int k = 0; k < t5_epoch_rows(e, step); k++)
-            e->targets[step] += t5_epoch_row_at(e, step, k).n_target;
-    return e->ranks > 1 ? t5_comm_sum_int64(group, e->targets, e->steps, err) : T5_OK;
+        for (int k = 0; k < t5_epoch_rows(e, step); k++) {
+            t5_epoch_row row = t5_epoch_row_at(e, step, k);
+            e->tokens[2 * step] += row.n_target;
+            e->tokens[2 * step + 1] += row.n_input + row.n_target;
+        }
+    return e->ranks > 1 ? t5_comm_sum_int64(group, e->tokens, 2 * e->steps, err) : T5_OK;
 }
 
 t5_status t5_epoch_begin(t5_comm *group, const t5_shard *shard, uint64_t seed, uint32_t epoch,
@@ -151,10 +153,10 @@ t5_status t5_epoch_begin(t5_comm *group, const t5_shard *shard, uint64_t seed, u
                         .rank = t5_comm_rank(group),
                         .ranks = t5_comm_size(group),
                         .steps = (shard->n_total + batch_size - 1) / batch_size};
-        e->targets = calloc((size_t)e->steps + 1, sizeof *e->targets);
+        e->tokens = calloc(2 * (size_t)e->steps + 1, sizeof *e->tokens);
         e->first = calloc((size_t)e->steps + 1, sizeof *e->first);
     }
-    if (!e || !e->targets || !e->first)
+    if (!e || !e->tokens || !e->first)
         t5_fail(err, T5_ERR_MEMORY, "out of memory for an epoch of %lld rows",
                 (long long)shard->n_total);
     if (t5_comm_agree(group, err) != T5_OK)
@@ -164,10 +166,9 @@ t5_status t5_epoch_begin(t5_comm *group, const t5_shard *shard, uint64_t seed, u
         e->first[s + 1] =
             e->first[s] + cut(rows, e->rank + 1, e->ranks) - cut(rows, e->rank, e->ranks);
     }
-    if (e->ranks > 1)
-        exchange(group, e, err);
+    exchange(group, e, err);
     if (t5_comm_agree(group, err) == T5_OK)
-        count_targets(group, e, err);
+        count_tokens(group, e, err);
 done:
     if (err->status != T5_OK) {
         t5_epoch_end(e);
@@ -180,10 +181,10 @@ done:
 void t5_epoch_end(t5_epoch *e) {
     if (!e)
         return;
-    free(e->targets);
+    free(e->tokens);
     free(e->first);
     free(e->at);
-    free(e->received);
+    free(e->records);
     free(e);
 }
 
@@ -196,20 +197,25 @@ int t5_epoch_rows(const t5_epoch *e, int64_t step) {
 }
 
 t5_epoch_row t5_epoch_row_at(const t5_epoch *e, int64_t step, int k) {
-    if (e->ranks == 1)
-        return shard_row(e->shard, (int64_t)t5_shuffle_at(e->seed, e->number, (uint64_t)e->n,
-                                                          (uint64_t)(step * e->batch + k)));
-    const int32_t *p = e->received + e->at[e->first[step] + k];
-    return (t5_epoch_row){.position = (uint32_t)p[2],
-                          .n_input = p[3],
-                          .n_target = p[4],
-                          .input = p + RECORD_HEAD,
-                          .target = p + RECORD_HEAD + p[3]};
+    int64_t at = e->at[e->first[step] + k];
+    const int32_t *r = e->records + at;
+    return (t5_epoch_row){.position = (uint32_t)r[RECORD_POSITION],
+                          .n_input = r[RECORD_INPUT],
+                          .n_target = r[RECORD_TARGET],
+                          .at = at + RECORD_HEAD};
+}
+
+const int32_t *t5_epoch_ids(const t5_epoch *e, int64_t *n) {
+    *n = e->n_records;
+    return e->records;
 }
 
 int t5_epoch_global_rows(const t5_epoch *e, int64_t step) {
     return (int)rows_of_step(e, step);
 }
 int64_t t5_epoch_global_targets(const t5_epoch *e, int64_t step) {
-    return e->targets[step];
+    return e->tokens[2 * step];
+}
+int64_t t5_epoch_global_tokens(const t5_epoch *e, int64_t step) {
+    return e->tokens[2 * step + 1];
 }

@@ -56,6 +56,7 @@ t5_status t5_settings_fill(const t5_config *config, const t5_tokenizer *tokenize
     s->device = (t5_device_wish){.precision = config->train.precision,
                                  .threads = config->threads,
                                  .share_gpu = config->share_gpu};
+    s->reduce_bf16 = config->reduce == T5_REDUCE_BF16;
     s->timeout_s = config->timeout_s;
     s->n_trials = n_trials;
     s->decide_by = t5_metric_find(config->decide_by);

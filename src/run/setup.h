@@ -16,6 +16,7 @@ typedef struct t5_settings {
     t5_label_init label_init;
     t5_config_train train;
     t5_device_wish device;
+    bool reduce_bf16;    /* parallel.reduce */
     double timeout_s;    /* parallel.timeout_s */
     t5_decode_spec eval; /* max_length is not 0 */
     int eval_batch_size;

@@ -67,7 +67,7 @@ set_tests_properties(device_cuda.sweep PROPERTIES PROCESSORS 2)
 # sanitizers Transformers' sequences take minutes and are left out, and sampling says that it skips. What the device does
 # for them, the greedy and the beam search's tests see.
 file(GLOB suites CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/model/test_*.c)
-list(FILTER suites EXCLUDE REGEX "test_beam[.]c$") # needs no device
+list(FILTER suites EXCLUDE REGEX "test_(beam|sizes)[.]c$") # need no device
 set(oracle_checks losses gradients "ten steps" "v1_0*sequences" "v1_1*sequences")
 if(T5MPI_SANITIZE)
   list(FILTER oracle_checks EXCLUDE REGEX sequences)

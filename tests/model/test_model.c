@@ -29,7 +29,7 @@ static void failing_creation_leaves_nothing(void **state) {
     t5_device *dev = NULL;
     t5_error err = {0};
     must(backend_open(&dev, &err), &err);
-    int arenas = dev->has_bf16 ? 7 : 6;
+    int arenas = dev->has_bf16 ? 8 : 7;
     for (int i = 0; i <= arenas; i++) {
         t5_model *model = NULL;
         err = (t5_error){0};

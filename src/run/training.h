@@ -1,0 +1,42 @@
+/* A trial in training: what trainer.c (epochs, validation, test) and training_steps.c (the steps of
+ * an epoch) share. Nobody else includes it. */
+#ifndef T5_RUN_TRAINING_H
+#define T5_RUN_TRAINING_H
+#include "run/epoch.h"
+#include "run/evaluate.h"
+#include "run/gradient_sum.h"
+#include "run/state.h"
+#include "run/trainer.h"
+
+typedef struct t5_training {
+    t5_worker *w;
+    const t5_assignment *a;
+    const t5_settings *settings;
+    t5_trial_summary *summary;
+    t5_record *record;
+    t5_model *model;
+    t5_gradient_sum *sum;
+    t5_pack_row *rows; /* of one step */
+    t5_evaluation validation;
+    bool reached; /* by the tree, as far as rank 0 has said */
+    int64_t total_steps, steps_per_epoch, log_every;
+    float *best_weights;     /* host copy, NULL until an epoch was better */
+    t5_training_state state; /* after the last step whose result has been read */
+    int n_queued;            /* steps since then */
+    double started, told;
+    double epoch_started;
+    int64_t rows_since; /* trained on since epoch_started */
+    /* A failure of this rank alone. It rides along in the next sum, so that no rank waits for one
+     * that has left. */
+    t5_error alone;
+} t5_training;
+
+/* Seconds of training, those before a resume included. */
+double t5_training_seconds(const t5_training *t);
+/* How it is going, for rank 0. */
+t5_progress t5_training_progress(const t5_training *t);
+
+/* The rest of the epoch that t->state stands in. Collective over the group; ranks agree. */
+t5_status t5_training_epoch(t5_training *t, t5_error *err);
+
+#endif
