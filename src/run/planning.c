@@ -1,4 +1,5 @@
 /* `t5mpi plan`: what a configuration would do, without doing it. */
+#include "run/keeper.h"
 #include "run/prepare.h"
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,20 @@ static void largest_batch(const t5_prepared *p, int64_t *n_enc, int64_t *n_dec, 
     }
 }
 
+/* What is written of the trials that are in training. */
+static void print_checkpoints(const t5_config *c, int64_t params, FILE *out) {
+    char copy[32], file[32];
+    if (c->train.checkpoint_every.kind == T5_EVERY_NEVER)
+        return;
+    human_bytes(copy, sizeof copy, (double)t5_keeper_bytes(params, c->ranks_per_trial));
+    human_bytes(file, sizeof file, 4.0 * (double)params * sizeof(float));
+    fprintf(out,
+            "         and on the host at most %s for a copy of what is being written\n"
+            "disk     of every trial in training %d checkpoint%s of at most %s, and another one "
+            "while it is written (train.checkpoint_every)\n",
+            copy, c->train.keep_checkpoints, c->train.keep_checkpoints == 1 ? "" : "s", file);
+}
+
 static void print_memory(const t5_prepared *p, bool bf16, FILE *out) {
     int64_t n_enc, n_dec;
     int n_seq;
@@ -42,6 +57,7 @@ static void print_memory(const t5_prepared *p, bool bf16, FILE *out) {
             "%lld tokens\n",
             p->config->model.path ? p->config->model.path : p->config->model.preset,
             (double)params / 1e6, shape.vocab, arenas, rest, (long long)(n_enc + n_dec));
+    print_checkpoints(p->config, params, out);
     if (p->config->save_weights)
         fprintf(out,
                 "disk     at most %s for the best weights of %d trial%s (output.save_weights)\n",
