@@ -71,6 +71,8 @@ process sweep_start(sweep_shape shape, const char *output, const char *set, cons
         argv[n++] = "--set";
         argv[n++] = set;
     }
+    if (shape.retry_failed)
+        argv[n++] = "--retry-failed";
     argv[n] = NULL;
     return process_start(argv, log);
 }

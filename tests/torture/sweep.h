@@ -11,6 +11,7 @@ enum { SWEEP_TRIALS = 3 };
 typedef struct sweep_shape {
     int ranks;           /* 0: without mpirun */
     int ranks_per_trial; /* 1 or all */
+    bool retry_failed;   /* --retry-failed */
 } sweep_shape;
 
 /* Makes a temporary folder with data, tokeniser and configuration and goes there. program: t5mpi,

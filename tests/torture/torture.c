@@ -39,11 +39,11 @@ static const struct mode {
     bool other_ranks;
     double within;
 } modes[] = {
-    {"one rank", {{0, 1}, {0, 1}}, false, 0},
-    {"two ranks", {{2, 1}, {2, 1}}, false, 0},
-    {"two ranks a trial", {{2, 2}, {2, 2}}, false, 0},
-    {"one rank or two", {{0, 1}, {2, 1}}, true, 0},
-    {"one rank or two a trial", {{0, 1}, {2, 2}}, true, 1e-5},
+    {"one rank", {{0, 1, false}, {0, 1, false}}, false, 0},
+    {"two ranks", {{2, 1, false}, {2, 1, false}}, false, 0},
+    {"two ranks a trial", {{2, 2, false}, {2, 2, false}}, false, 0},
+    {"one rank or two", {{0, 1, false}, {2, 1, false}}, true, 0},
+    {"one rank or two a trial", {{0, 1, false}, {2, 2, false}}, true, 1e-5},
 };
 enum { N_MODES = sizeof modes / sizeof *modes, MAX_KILLS = 4, MAX_TRACKED = 64 };
 

@@ -18,3 +18,12 @@ function(torture_program name)
   t5_test_properties(torture.${name} torture PROCESSORS 2)
 endfunction()
 torture_program(torture 4)
+
+# Calls that fail: not under the sanitizers, whose library must come first.
+if(NOT T5MPI_SANITIZE)
+  add_library(torture_interpose MODULE torture/interpose.c)
+  target_link_libraries(torture_interpose PRIVATE t5_options PkgConfig::HDF5 ${CMAKE_DL_LIBS})
+  torture_program(faults --every 97)
+  target_compile_definitions(faults PRIVATE T5MPI_INTERPOSE="$<TARGET_FILE:torture_interpose>")
+  add_dependencies(faults torture_interpose)
+endif()
