@@ -37,6 +37,9 @@ typedef struct bench_workload {
     int n;
     t5_batch *batches; /* consecutive batches of a shuffled epoch, all different */
     int largest;       /* the one with the most tokens */
+    t5_pack_row *rows; /* the same batches as rows of `ids` */
+    int32_t *ids;
+    int64_t n_ids;
 } bench_workload;
 
 /* n batches of o->rows rows made of the data set in o->data (v3like.jsonl, spiece.model) with the

@@ -3,7 +3,7 @@
  * beside this file. */
 #include "bench.h"
 
-#include "model/model.h"
+#include "model/step.h"
 #include "run/input.h"
 #include <math.h>
 #include <stdio.h>
@@ -32,29 +32,43 @@ typedef struct bench {
 
 /* --- the step --- */
 
-/* What the trainer does for a batch. A loss that is no number would be timed as well as any other:
- * with `last`, the last step of a round, waits and checks. What is no number stays so. */
-static t5_status train_step(bench *b, const t5_batch *batch, bool last, t5_error *err) {
-    const t5_loss_settings loss = {.smoothing = 0.1F, .alpha = 1};
-    const t5_optim optim = {.lr = 1e-4F,
-                            .beta1 = 0.9F,
-                            .beta2 = 0.999F,
-                            .eps = 1e-8F,
-                            .weight_decay = 0.01F,
-                            .clip_norm = 1,
-                            .step = b->step + 1};
-    const t5_input in = t5_input_of(batch);
-    double norm = 0, sum = 0;
-    t5_model_set_dropout(b->model, 0.1F, 42, (uint32_t)b->step);
-    t5_status status = t5_model_backward(b->model, &in, &loss, 1 / (float)in.n_dec, true, err);
-    if (status == T5_OK)
-        status = t5_model_update(b->model, &optim, last ? &norm : NULL, err);
-    if (status == T5_OK && last)
-        status = t5_model_loss_sum(b->model, &sum, err);
-    if (status == T5_OK && !(isfinite(norm) && isfinite(sum)))
-        status = t5_fail(err, T5_ERR_NUMERIC, "the loss is no number after %lld steps",
-                         (long long)b->step);
-    b->step++;
+/* Queues what the trainer queues for a batch. */
+static t5_status queue_step(bench *b, int batch, t5_error *err) {
+    const t5_step step = {.rows = b->work.rows + (size_t)batch * (size_t)b->opt.rows,
+                          .n_rows = b->opt.rows,
+                          .loss = {.smoothing = 0.1F, .alpha = 1},
+                          .scale = 1 / (float)b->work.batches[batch].n_dec,
+                          .optim = {.lr = 1e-4F,
+                                    .beta1 = 0.9F,
+                                    .beta2 = 0.999F,
+                                    .eps = 1e-8F,
+                                    .weight_decay = 0.01F,
+                                    .clip_norm = 1,
+                                    .step = b->step + 1}};
+    t5_model_set_dropout(b->model, 0.1F, 42, (uint32_t)b->step++);
+    return t5_model_step(b->model, &step, err);
+}
+
+/* A loss that is no number would be timed as well as any other, hence the check. */
+static t5_status wait_for_steps(bench *b, t5_error *err) {
+    t5_step_result results[T5_STEPS_PENDING];
+    int n = 0;
+    t5_status status = t5_model_step_results(b->model, results, &n, err);
+    for (int i = 0; i < n && status == T5_OK; i++)
+        if (!(isfinite(results[i].loss_sum) && isfinite(results[i].grad_norm)))
+            status = t5_fail(err, T5_ERR_NUMERIC, "the loss is no number after %lld steps",
+                             (long long)b->step);
+    return status;
+}
+
+/* Steps over the batches from `first` on, waited for in the end or when no more may be pending. */
+static t5_status run_steps(bench *b, int first, int n, t5_error *err) {
+    t5_status status = T5_OK;
+    for (int i = 0; i < n && status == T5_OK; i++) {
+        status = queue_step(b, first + i, err);
+        if (status == T5_OK && (i == n - 1 || i % T5_STEPS_PENDING == T5_STEPS_PENDING - 1))
+            status = wait_for_steps(b, err);
+    }
     return status;
 }
 
@@ -72,11 +86,9 @@ static t5_status run_round(bench *b, int round, t5_error *err) {
     const t5_batch *batches = b->work.batches + (size_t)(round * n);
     measured *m = &b->rounds[round];
     const double begin = bench_now();
-    for (int i = 0; i < n; i++) {
-        const t5_status status = train_step(b, &batches[i], i == n - 1, err);
-        if (status != T5_OK)
-            return status;
-    }
+    const t5_status status = run_steps(b, round * n, n, err);
+    if (status != T5_OK)
+        return status;
     m->step = (bench_now() - begin) / n;
     for (int i = 0; i < n; i++) {
         const t5_input in = t5_input_of(&batches[i]);
@@ -112,14 +124,20 @@ static t5_status make_model(bench *b, t5_error *err) {
     return status;
 }
 
-/* The model and some steps, the largest batch among them, before anything else takes memory. */
+/* The model and some steps, the largest batch among them, before anything else takes memory. A
+ * device that replays has to meet every size before: once to see it, once to keep it. */
 static t5_status warm_up(bench *b, t5_error *err) {
+    const int timed = b->opt.rounds * b->opt.steps;
     const size_t before = bench_process_memory("VmRSS:");
     t5_status status = make_model(b, err);
     if (status == T5_OK)
-        status = train_step(b, &b->work.batches[b->work.largest], true, err);
-    for (int i = 0; i < b->opt.steps && status == T5_OK; i++)
-        status = train_step(b, &b->work.batches[b->opt.rounds * b->opt.steps + i], true, err);
+        status = t5_model_keep_ids(b->model, b->work.ids, b->work.n_ids, err);
+    if (status == T5_OK)
+        status = run_steps(b, b->work.largest, 1, err);
+    if (status == T5_OK)
+        status = run_steps(b, timed, b->opt.steps, err);
+    for (int i = 0; b->dev->replays && i < 2 && status == T5_OK; i++)
+        status = run_steps(b, 0, timed, err);
     b->on_device = b->dev->peak;
     b->all = bench_process_memory("VmHWM:");
     b->grown = b->all - before;

@@ -127,6 +127,31 @@ static void find_largest(bench_workload *work) {
     }
 }
 
+/* The batches once more, as a data set on the device has them. */
+static t5_status list_rows(bench_workload *work, int rows, t5_error *err) {
+    int64_t n = 0;
+    for (int i = 0; i < work->n; i++)
+        n += work->batches[i].n_enc + work->batches[i].n_dec;
+    work->ids = malloc((size_t)n * sizeof *work->ids);
+    work->rows = calloc((size_t)work->n * (size_t)rows, sizeof *work->rows);
+    if (!work->ids || !work->rows)
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for the rows");
+    for (int i = 0; i < work->n * rows; i++) {
+        const t5_batch *b = &work->batches[i / rows];
+        const int32_t *enc = b->enc_start + i % rows, *dec = b->dec_start + i % rows;
+        t5_pack_row *r = &work->rows[i];
+        *r = (t5_pack_row){.at = work->n_ids,
+                           .n_input = enc[1] - enc[0],
+                           .n_target = dec[1] - dec[0],
+                           .row = b->row[i % rows]};
+        memcpy(work->ids + r->at, b->enc_ids + enc[0], (size_t)r->n_input * sizeof *work->ids);
+        memcpy(work->ids + r->at + r->n_input, b->labels + dec[0],
+               (size_t)r->n_target * sizeof *work->ids);
+        work->n_ids += r->n_input + r->n_target;
+    }
+    return T5_OK;
+}
+
 t5_status bench_workload_make(const bench_options *o, int n, bench_workload *work, t5_error *err) {
     t5_shard *shard = NULL;
     joined side[2] = {{0}, {0}};
@@ -147,6 +172,8 @@ t5_status bench_workload_make(const bench_options *o, int n, bench_workload *wor
             status = append(o, &from, side, start_id, &work->batches[work->n], err);
     }
     find_largest(work);
+    if (status == T5_OK)
+        status = list_rows(work, o->rows, err);
 done:
     free(side[0].ids);
     free(side[1].ids);
@@ -158,6 +185,8 @@ void bench_workload_free(bench_workload *work) {
     for (int i = 0; i < work->n; i++)
         t5_batch_free(&work->batches[i]);
     free(work->batches);
+    free(work->rows);
+    free(work->ids);
     *work = (bench_workload){0};
 }
 
