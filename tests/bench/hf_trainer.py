@@ -55,7 +55,7 @@ VARIANTS = {
                        "autocast+eager+compile", "autocast+sdpa+compile+pad16", "autocast+sdpa+graphs+pad16"],
              "evaluate": ["bf16+sdpa", "bf16+eager", "autocast+sdpa", "tf32+sdpa", "bf16+sdpa+compile",
                           "bf16+sdpa+static", "bf16+sdpa+compile+static"]}}
-# What depends on the device, where the command line does not say it. VARIANTS that search found go into docs.
+# What depends on the device, where the command line does not say it.
 DEFAULTS = {"cpu": dict(vocab=32128, rows=[16], steps_a=4, batch=64, single=8),
             "cuda": dict(vocab=32128 + 785, rows=[16, 128], steps_a=24, batch=128, single=32)}
 

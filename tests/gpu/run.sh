@@ -125,7 +125,7 @@ step() {
         echo "--- $title: the last lines of $log"
         tail -n 25 "$log"
     fi
-    printf '| %-32s | %-7s | %4s s | %s\n' "$title" "$verdict" "$(($(date +%s) - started))" "$words" >>"$table"
+    printf '| %-46s | %-7s | %4s s | %s\n' "$title" "$verdict" "$(($(date +%s) - started))" "$words" >>"$table"
 }
 
 suites=$("$work/gpu_tests" 2>&1 | sed -n 's/^  \([a-z_]*\) (conformance)$/\1/p')
