@@ -45,12 +45,16 @@ static int later_first(const void *a, const void *b) {
     return (x < y) - (x > y);
 }
 
+/* Room for a power of two of at least 64. */
 static bool append(int64_t **steps, int *n, int64_t step) {
-    int64_t *grown = realloc(*steps, ((size_t)*n + 1) * sizeof *grown);
-    if (!grown)
-        return false;
-    grown[(*n)++] = step;
-    *steps = grown;
+    if (*n == 0 || (*n >= 64 && (*n & (*n - 1)) == 0)) {
+        size_t room = *n < 64 ? 64 : 2 * (size_t)*n;
+        int64_t *grown = realloc(*steps, room * sizeof *grown);
+        if (!grown)
+            return false;
+        *steps = grown;
+    }
+    (*steps)[(*n)++] = step;
     return true;
 }
 
