@@ -1,5 +1,6 @@
 #include "io/checkpoint.h"
 #include "io/checkpoint_layout.h"
+#include "io/checkpoint_make.h"
 #include "io/replace.h"
 #include "io/store_internal.h"
 #include <assert.h>
@@ -11,10 +12,9 @@
 #include <unistd.h>
 
 enum {
-    ALIGNMENT = 4096, /* of arrays that are at least as large */
-    PIECE = 1 << 18,  /* bytes whose checksum is made and that are written at a time: they stay
-                         in the cache; a span is a whole number of them */
-    SLACK = 1 << 20,  /* bytes that HDF5 may want for the file */
+    PIECE = 1 << 18, /* bytes whose checksum is made and that are written at a time: they stay
+                        in the cache; a span is a whole number of them */
+    SLACK = 1 << 20, /* bytes that HDF5 may want for the file */
     SLACK_OF_ARRAY = 1 << 14 /* and for every array; what it does not use is given back */
 };
 
@@ -29,13 +29,6 @@ struct t5_checkpoint_writer {
     XXH3_state_t *span;  /* of the span that is being written */
     t5_error err;        /* the first error; later calls do nothing */
 };
-
-static uint64_t bytes_of(const t5_checkpoint_array *array) {
-    assert(array->n_dims == 1 || array->n_dims == 2);
-    assert(array->dims[0] > 0 && (array->n_dims == 1 || array->dims[1] > 0));
-    return (uint64_t)array->dims[0] * (array->n_dims == 2 ? (uint64_t)array->dims[1] : 1) *
-           sizeof(float);
-}
 
 /* ---------------------------------------------------------------- the file without its arrays */
 
@@ -62,105 +55,51 @@ static t5_status reserve(t5_checkpoint_writer *w, uint64_t bytes) {
                   : T5_OK;
 }
 
-/* Everything that HDF5 will write is room that is there: it cannot let go of a file otherwise. */
-static t5_status write_image(t5_checkpoint_writer *w, const t5_checkpoint_array *arrays,
-                             const void *image, size_t bytes) {
+/* Before anything is made: on a disk that is too small, or where files may not grow so large, no
+ * work is done in vain. */
+static t5_status reserve_all(t5_checkpoint_writer *w, const t5_checkpoint_array *arrays,
+                             size_t bytes) {
     uint64_t room = T5_CHECKPOINT_BLOCK + bytes + SLACK;
     for (int i = 0; i < w->header.n_arrays; i++)
-        room += bytes_of(&arrays[i]) + SLACK_OF_ARRAY + 8 * strlen(arrays[i].path);
-    if (reserve(w, room) != T5_OK)
-        return w->err.status;
-    return t5_checkpoint_pwrite(w->path, w->fd, image, bytes, T5_CHECKPOINT_BLOCK, &w->err);
+        room += t5_checkpoint_bytes(&arrays[i]) + SLACK_OF_ARRAY + 8 * strlen(arrays[i].path);
+    return reserve(w, room);
 }
 
 /* ---------------------------------------------------------------- the arrays' places */
 
-/* The property lists by which arrays are made. */
-typedef struct plists {
-    hid_t access, create, link;
-} plists;
-
-static void close_plists(const plists *p) {
-    const hid_t all[] = {p->access, p->create, p->link};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i] >= 0)
-            H5Pclose(all[i]);
-}
-
-static bool open_plists(plists *p) {
-    p->access = H5Pcreate(H5P_FILE_ACCESS);
-    p->create = H5Pcreate(H5P_DATASET_CREATE);
-    p->link = H5Pcreate(H5P_LINK_CREATE);
-    return p->access >= 0 && p->create >= 0 && p->link >= 0 && H5Pset_fapl_sec2(p->access) >= 0 &&
-           H5Pset_file_locking(p->access, false, true) >= 0 &&
-           H5Pset_alignment(p->access, ALIGNMENT, ALIGNMENT) >= 0 &&
-           H5Pset_layout(p->create, H5D_CONTIGUOUS) >= 0 &&
-           H5Pset_alloc_time(p->create, H5D_ALLOC_TIME_EARLY) >= 0 &&
-           H5Pset_fill_time(p->create, H5D_FILL_TIME_NEVER) >= 0 &&
-           H5Pset_create_intermediate_group(p->link, 1) >= 0 &&
-           H5Pset_char_encoding(p->link, H5T_CSET_UTF8) >= 0;
-}
-
-/* Makes a data set without contents and says where it is in the file; HADDR_UNDEF: failed. */
-static haddr_t place_set(hid_t file, const plists *p, const char *path, hid_t type, int n_dims,
-                         const hsize_t *dims) {
-    haddr_t offset = HADDR_UNDEF;
-    hid_t space = H5Screate_simple(n_dims, dims, NULL), set = -1;
-    if (space >= 0)
-        set = H5Dcreate2(file, path, type, space, p->link, p->create, H5P_DEFAULT);
-    if (set >= 0) {
-        offset = H5Dget_offset(set);
-        H5Dclose(set);
+/* Takes over what there is of a file that is mostly holes. */
+static t5_status copy_from(t5_checkpoint_writer *w, int from) {
+    char piece[1 << 16];
+    off_t at = 0, end;
+    while (w->err.status == T5_OK && (at = lseek(from, at, SEEK_DATA)) >= 0) {
+        for (end = lseek(from, at, SEEK_HOLE); at < end && w->err.status == T5_OK;) {
+            size_t n = end - at < (off_t)sizeof piece ? (size_t)(end - at) : sizeof piece;
+            if (t5_checkpoint_pread(w->path, from, piece, n, at, &w->err) == T5_OK)
+                t5_checkpoint_pwrite(w->path, w->fd, piece, n, at, &w->err);
+            at += (off_t)n;
+        }
     }
-    if (space >= 0)
-        H5Sclose(space);
-    return offset;
-}
-
-static t5_status place_in(t5_checkpoint_writer *w, hid_t file, const plists *p,
-                          const t5_checkpoint_array *arrays) {
-    const hsize_t table[] = {(hsize_t)w->header.n_arrays, 3};
-    haddr_t offset = place_set(file, p, T5_CHECKPOINT_PLACES, H5T_STD_U64LE, 2, table);
-    const char *path = T5_CHECKPOINT_PLACES;
-    w->header.places = (int64_t)offset;
-    for (int i = 0; i < w->header.n_arrays && offset != HADDR_UNDEF; i++) {
-        const hsize_t dims[] = {(hsize_t)arrays[i].dims[0], (hsize_t)arrays[i].dims[1]};
-        path = arrays[i].path;
-        offset = place_set(file, p, path, H5T_IEEE_F32LE, arrays[i].n_dims, dims);
-        w->places[i].offset = offset;
-        w->places[i].bytes = bytes_of(&arrays[i]);
-    }
-    return offset != HADDR_UNDEF
-               ? T5_OK
-               : t5_fail(&w->err, T5_ERR_IO, "%s: HDF5 cannot make the array %s: %s", w->path, path,
-                         t5_store_cause());
-}
-
-/* Has HDF5 make the arrays' data sets in the file. */
-static t5_status place_arrays(t5_checkpoint_writer *w, const t5_checkpoint_array *arrays) {
-    plists p;
-    hid_t file = -1;
-    if (open_plists(&p))
-        file = H5Fopen(w->temporary, H5F_ACC_RDWR, p.access);
-    if (file < 0)
-        t5_fail(&w->err, T5_ERR_IO, "%s: HDF5 cannot open what was written: %s", w->path,
-                t5_store_cause());
-    else
-        place_in(w, file, &p, arrays);
-    if (file >= 0 && H5Fclose(file) < 0)
-        t5_fail(&w->err, T5_ERR_IO, "%s: HDF5 cannot close it: %s", w->path, t5_store_cause());
-    close_plists(&p);
     return w->err.status;
 }
 
-/* HDF5 cut the file behind the last thing in it. Should it have wanted more room than was thought,
- * this is the moment to find that there is none. */
-static t5_status measure(t5_checkpoint_writer *w) {
+/* The whole file but for what is in its arrays, and the room for those. */
+static t5_status write_rest(t5_checkpoint_writer *w, const t5_checkpoint_array *arrays,
+                            const void *image, size_t bytes) {
     struct stat info;
-    if (fstat(w->fd, &info))
-        return t5_fail(&w->err, T5_ERR_IO, "%s: %s", w->path, strerror(errno));
-    w->header.size = info.st_size;
-    return reserve(w, (uint64_t)info.st_size);
+    int made = -1;
+    if (t5_checkpoint_pwrite(w->path, w->fd, image, bytes, T5_CHECKPOINT_BLOCK, &w->err) != T5_OK ||
+        t5_checkpoint_make(w->path, w->temporary, image, bytes, arrays, w->header.n_arrays,
+                           w->places, &w->header.places, &made, &w->err) != T5_OK)
+        return w->err.status;
+    if (fstat(made, &info) || ftruncate(w->fd, info.st_size)) {
+        t5_fail(&w->err, T5_ERR_IO, "%s: cannot be written: %s", w->path, strerror(errno));
+    } else {
+        w->header.size = info.st_size;
+        reserve(w, (uint64_t)info.st_size); /* should HDF5 have wanted more than was thought */
+    }
+    copy_from(w, made);
+    close(made);
+    return w->err.status;
 }
 
 /* ---------------------------------------------------------------- begin, write, commit */
@@ -216,7 +155,7 @@ t5_status t5_checkpoint_begin(const char *path, t5_store *values, const t5_check
         status = t5_file_begin(path, &w->temporary, &w->fd, err);
     if (status != T5_OK)
         goto done;
-    if (write_image(w, arrays, image, bytes) || place_arrays(w, arrays) || measure(w))
+    if (reserve_all(w, arrays, bytes) || write_rest(w, arrays, image, bytes))
         status = t5_fail(err, w->err.status, "%s", w->err.text);
 done:
     free(image);

@@ -31,7 +31,7 @@ void shell(const char *format, ...) {
 }
 
 void sweep_prepare(const char *program, const char *mpirun, const char *source) {
-    here.program = program;
+    here.program = getenv("T5MPI") ? getenv("T5MPI") : program;
     here.mpirun = mpirun;
     if (!mkdtemp(here.folder) || chdir(here.folder) != 0)
         die("%s: cannot be made", here.folder);

@@ -15,7 +15,8 @@ typedef struct sweep_shape {
 } sweep_shape;
 
 /* Makes a temporary folder with data, tokeniser and configuration and goes there. program: t5mpi,
- * mpirun: tests/mpirun.sh, source: the repository. Absolute paths, kept. */
+ * unless the variable T5MPI of the environment names another one; mpirun: tests/mpirun.sh, source:
+ * the repository. Absolute paths, kept. */
 void sweep_prepare(const char *program, const char *mpirun, const char *source);
 /* Removes that folder. */
 void sweep_clean(void);

@@ -18,6 +18,8 @@ function(torture_program name)
   t5_test_properties(torture.${name} torture PROCESSORS 2)
 endfunction()
 torture_program(torture 4)
+torture_program(damage)
+torture_program(full_disk 4)
 
 # Calls that fail: not under the sanitizers, whose library must come first.
 if(NOT T5MPI_SANITIZE)
