@@ -1,4 +1,5 @@
-/* The memory of a decoder: host arrays, and one block on the device. */
+/* The memory of a decoder: host arrays, and one block on the device. Where the device replays steps
+ * the model keeps its decoder, since a kept step has its addresses. */
 #include "model/decode_internal.h"
 #include <stdlib.h>
 
@@ -22,16 +23,15 @@ static t5_mat take_mat(cursor *c, t5_dtype type, int64_t rows, int64_t cols) {
                     .ld = cols};
 }
 
-static void lay_out(t5_decoder *d, int n_enc, cursor *c) {
+static void lay_out(t5_decoder *d, cursor *c) {
     const t5_shape *s = &d->m->shape;
     const t5_dtype type = d->m->compute;
-    const int64_t n = d->live.capacity, inner = t5_inner(s), length = d->settings.max_length;
-    const size_t ints = (size_t)n * sizeof(int32_t), k = (size_t)d->settings.k;
+    const int64_t n = d->capacity, inner = t5_inner(s), length = d->settings.max_length;
+    const size_t ints = (size_t)n * sizeof(int32_t);
     d->d_step = take(c, STEP_BLOCKS * (ints + sizeof(int32_t)));
     d->d_history = take(c, ints * (size_t)length);
     d->d_allowed = take(c, d->settings.allowed ? (size_t)s->vocab : 0);
-    d->d_value = take(c, (size_t)n * k * sizeof(float));
-    d->d_id = take(c, ints * k);
+    d->d_result = take(c, t5_decoder_result_bytes(d, d->capacity));
     d->d_rstd = take(c, (size_t)n * sizeof(float));
     d->x = take_mat(c, T5_F32, n, s->d_model);
     d->h = take_mat(c, type, n, s->d_model);
@@ -43,64 +43,121 @@ static void lay_out(t5_decoder *d, int n_enc, cursor *c) {
     d->logits = take_mat(c, T5_F32, n, s->vocab);
     if (d->settings.log_total) {
         d->copy = take_mat(c, T5_F32, n, s->vocab);
-        d->d_best = take(c, 2 * (size_t)n * sizeof(float));
-        d->d_best_id = take(c, ints);
+        d->d_unread = take(c, ints);
     }
-    for (int l = 0; l < s->dec_layers; l++) {
-        d->cross[l] = take_mat(c, type, n_enc, 2 * inner);
-        d->cache[l] = take_mat(c, type, n * length, 2 * inner);
-    }
-    d->spare = take_mat(c, type, n * length, 2 * inner);
+    for (int l = 0; l < s->dec_layers; l++)
+        d->cross[l] = take_mat(c, type, d->capacity_enc, 2 * inner);
+    for (int l = 0; l <= s->dec_layers; l++)
+        d->slot[l] = take_mat(c, type, n * length, 2 * inner);
 }
 
-static t5_status allocate_host(t5_decoder *d, int n_rows, t5_error *err) {
-    const size_t n = (size_t)n_rows * (size_t)d->settings.width, k = (size_t)d->settings.k;
+static t5_status allocate_host(t5_decoder *d, t5_error *err) {
+    const size_t n = (size_t)d->capacity, rows = (size_t)d->capacity_rows;
     const size_t layers = (size_t)d->m->shape.dec_layers;
-    const bool live = t5_live_init(&d->live, n_rows, d->settings.width, d->settings.max_length,
-                                   d->m->shape.start_id);
     d->step = calloc(STEP_BLOCKS * (n + 1), sizeof *d->step);
-    d->rows = calloc(2 * (size_t)n_rows, sizeof *d->rows);
-    d->value = calloc(n * k, sizeof *d->value);
-    d->id = calloc(n * k, sizeof *d->id);
-    d->best = d->settings.log_total ? calloc(2 * n, sizeof *d->best) : NULL;
+    d->enc_start = calloc(rows, sizeof *d->enc_start);
+    d->enc_len = calloc(rows, sizeof *d->enc_len);
+    d->result = calloc(1, t5_decoder_result_bytes(d, d->capacity));
     d->cross = calloc(layers, sizeof *d->cross);
-    d->cache = calloc(layers, sizeof *d->cache);
-    if (!live || !d->step || !d->rows || !d->value || !d->id || !d->cross || !d->cache ||
-        (d->settings.log_total && !d->best))
+    d->slot = calloc(layers + 1, sizeof *d->slot);
+    if (!d->step || !d->enc_start || !d->enc_len || !d->result || !d->cross || !d->slot)
         return t5_fail(err, T5_ERR_MEMORY, "generation: out of memory for %zu sequences", n);
     return T5_OK;
 }
 
-static t5_status allocate_device(t5_decoder *d, int n_enc, t5_error *err) {
+static t5_status allocate_device(t5_decoder *d, t5_error *err) {
     t5_device *dev = d->m->dev;
     cursor c = {0};
     void *block = NULL;
-    lay_out(d, n_enc, &c);
+    lay_out(d, &c);
     t5_status status = dev->ops->alloc(dev, c.used, &block, err);
     if (status != T5_OK)
         return t5_error_prefix(err, "generation");
     d->d_block = block;
     c = (cursor){d->d_block, 0};
-    lay_out(d, n_enc, &c);
+    lay_out(d, &c);
     return T5_OK;
 }
 
-t5_status t5_decoder_allocate(t5_decoder *d, int n_rows, int n_enc, t5_error *err) {
-    t5_status status = allocate_host(d, n_rows, err);
-    return status == T5_OK ? allocate_device(d, n_enc, err) : status;
+void t5_decoder_destroy(t5_decoder *d) {
+    if (!d)
+        return;
+    t5_replays_forget(&d->replays, d->m->dev);
+    d->m->dev->ops->free(d->m->dev, d->d_block);
+    t5_live_free(&d->live);
+    free(d->step);
+    free(d->enc_start);
+    free(d->enc_len);
+    free(d->result);
+    free(d->cross);
+    free(d->slot);
+    free(d);
+}
+
+/* Whether the decoder can do with these settings what it was made for. */
+static bool serves(const t5_decoder *d, const t5_decode_settings *s, int n_rows, int n_enc) {
+    const t5_decode_settings *own = &d->settings;
+    return n_rows <= d->capacity_rows && n_enc <= d->capacity_enc && s->width == own->width &&
+           s->max_length == own->max_length && s->k == own->k &&
+           s->log_softmax == own->log_softmax && s->log_total == own->log_total &&
+           s->penalty == own->penalty && !s->allowed == !own->allowed;
+}
+
+/* One that is kept has room for some more encoder tokens, of which every batch has another number.
+ */
+static t5_status create(t5_model *m, const t5_decode_settings *settings, int n_rows, int n_enc,
+                        t5_decoder **decoder, t5_error *err) {
+    t5_decoder *d = calloc(1, sizeof *d);
+    if (!d)
+        return t5_fail(err, T5_ERR_MEMORY, "generation: out of memory");
+    d->m = m;
+    d->settings = *settings;
+    d->capacity_rows = n_rows;
+    d->capacity = n_rows * settings->width;
+    d->capacity_enc = m->dev->replays && n_enc < INT32_MAX / 2 ? n_enc + n_enc / 4 : n_enc;
+    t5_status status = allocate_host(d, err);
+    if (status == T5_OK)
+        status = allocate_device(d, err);
+    if (status != T5_OK) {
+        t5_decoder_destroy(d);
+        d = NULL;
+    }
+    *decoder = d;
+    return status;
+}
+
+t5_status t5_decoder_take(t5_model *m, const t5_decode_settings *settings, int n_rows, int n_enc,
+                          t5_decoder **decoder, t5_error *err) {
+    t5_decoder *d = m->decoder;
+    t5_status status = T5_OK;
+    m->decoder = NULL;
+    if (d && !serves(d, settings, n_rows, n_enc)) { /* the old one's memory goes first */
+        t5_decoder_destroy(d);
+        d = NULL;
+    }
+    if (!d)
+        status = create(m, settings, n_rows, n_enc, &d, err);
+    if (status == T5_OK) {
+        d->settings.allowed = settings->allowed;
+        d->sound = false;
+        t5_live_free(&d->live);
+        if (!t5_live_init(&d->live, n_rows, settings->width, settings->max_length,
+                          m->shape.start_id))
+            status = t5_fail(err, T5_ERR_MEMORY, "generation: out of memory for %d rows", n_rows);
+    }
+    if (status != T5_OK) {
+        t5_decoder_destroy(d);
+        d = NULL;
+    }
+    *decoder = d;
+    return status;
 }
 
 void t5_decoder_close(t5_decoder *d) {
     if (!d)
         return;
-    d->m->dev->ops->free(d->m->dev, d->d_block);
-    t5_live_free(&d->live);
-    free(d->step);
-    free(d->rows);
-    free(d->value);
-    free(d->id);
-    free(d->best);
-    free(d->cross);
-    free(d->cache);
-    free(d);
+    if (d->m->dev->replays && d->sound)
+        d->m->decoder = d;
+    else
+        t5_decoder_destroy(d);
 }

@@ -30,7 +30,8 @@ typedef struct t5_generate_settings {
  * A row's result does not depend on the other rows, its draws depend on in->row only. Only the
  * encoder part of `in` is read; n_seq may be 0. T5_ERR_INPUT: the settings make no sense, or no
  * token is allowed; T5_ERR_NUMERIC: the logits are not numbers; T5_ERR_MEMORY. Waits for the device
- * at every token. */
+ * at every token. A device that replays runs a position that came before in one go: the model keeps
+ * the memory of the latest settings and the largest batch until it is destroyed. */
 t5_status t5_generate(t5_model *model, const t5_input *in, const t5_generate_settings *settings,
                       int32_t *ids, int32_t *length, float *score, t5_error *err);
 

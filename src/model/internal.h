@@ -119,6 +119,7 @@ void t5_work_plan(const t5_shape *shape, t5_dtype compute, t5_pass_kind kind, in
                   int64_t n_dec, int n_seq, char *base, t5_work *work);
 
 /* --- the model --- */
+typedef struct t5_decoder t5_decoder; /* decode.h */
 /* What changes from step to step; on the device, where operations read it when they run. Rows of a
  * batch may lie behind it. */
 typedef struct t5_scalars {
@@ -173,6 +174,7 @@ struct t5_model {
     int n_pending;
     t5_step_constants constants; /* of the replays */
     t5_replays replays;
+    t5_decoder *decoder; /* kept between batches where the device replays steps, or NULL */
 };
 
 /* The (rows, cols) weight whose first element is `offset`, as an operand of products. */

@@ -1,3 +1,4 @@
+#include "model/decode.h"
 #include "model/internal.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -72,6 +73,7 @@ void t5_model_destroy(t5_model *m) {
         return;
     const t5_device_ops *ops = m->dev->ops;
     t5_replays_forget(&m->replays, m->dev);
+    t5_decoder_destroy(m->decoder);
     for (int a = 0; a < 4; a++)
         ops->free(m->dev, m->d_arena[a]);
     ops->free(m->dev, m->d_copy);

@@ -251,12 +251,16 @@ static void a_full_device_is_an_error(void **state) {
     t5_device_ops full = *ops;
     t5_error err = {0};
     result r;
-    generate(c, &c->in, &s, &r); /* the model has its work memory: the caches are what fails */
+    /* the model has its work memory: the caches are what fails, also where it keeps those of a
+     * greedy search */
+    const t5_generate_settings other = settings_of(T5_GENERATE_GREEDY);
+    generate(c, &c->in, &other, &r);
     full.alloc = no_memory;
     c->dev->ops = &full;
     t5_status status = t5_generate(c->model, &c->in, &s, r.ids[0], r.length, r.score, &err);
     c->dev->ops = ops;
     assert_int_equal(status, T5_ERR_MEMORY);
+    generate(c, &c->in, &s, &r);
 }
 
 static void memory_is_given_back(void **state) {
