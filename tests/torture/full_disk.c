@@ -81,7 +81,8 @@ static int all_sizes(int sizes) {
     for (int i = 0; i < sizes; i++) {
         int s = i % N_SHAPES;
         long need = used_kib(references[s]);
-        long kib = 16 + need * (2 * i + 1) / (2 * sizes);
+        double part = (2 * i + 1) / (2.0 * sizes); /* more small disks: the first files are small */
+        long kib = 16 + (long)((double)need * part * part);
         const char *wrong = one_size(s, kib, 4 * need);
         if (!wrong)
             continue;
