@@ -149,6 +149,35 @@ static void how_often(void **state) {
     }
 }
 
+/* A run may go on with others of these, and with no other seed of the data. */
+static void what_a_result_depends_on(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool same;
+    } cases[] = {
+        {"data: { path = \"d.jsonl\"; input = \"i\"; target = \"t\"; seed = 43; };\n", false},
+        {DATA "train: { epochs = 49; }\n", false},
+        {DATA "train: { checkpoint_every = \"5 steps\"; }\n", true},
+        {DATA "train: { keep_checkpoints = 9; nan_retries = 2; }\n", true},
+    };
+    t5_error err = {0};
+    t5_config *c = read_text(GOOD);
+    char *want = NULL, *found = NULL;
+    assert_int_equal(t5_config_settings(c, &want, &err), T5_OK);
+    t5_config_destroy(c);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[1000];
+        snprintf(text, sizeof text, "%s%s", MODEL, cases[i].text);
+        c = read_text(text);
+        assert_int_equal(t5_config_settings(c, &found, &err), T5_OK);
+        assert_int_equal(strcmp(found, want) == 0, cases[i].same);
+        free(found);
+        t5_config_destroy(c);
+    }
+    free(want);
+}
+
 /* No value is its default, and no two of a group are alike where that can be. */
 static const char everything[] =
     "model = { preset = \"mini\"; tokenizer = \"/abs/t.model\"; num_layers = 5;\n"
@@ -362,6 +391,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
         cmocka_unit_test(how_often),
+        cmocka_unit_test(what_a_result_depends_on),
         cmocka_unit_test(every_value_goes_where_it_belongs),
         cmocka_unit_test(presets_have_the_shapes_of_the_design),
         cmocka_unit_test(a_directory_replaces_the_shape),
