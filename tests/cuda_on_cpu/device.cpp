@@ -83,6 +83,8 @@ cudaError_t cudaPeekAtLastError(void) {
     X(cudaErrorStreamCaptureUnsupported, "operation not permitted when stream is capturing") \
     X(cudaErrorStreamCaptureImplicit,                                                        \
       "operation would make the legacy stream depend on a capturing blocking stream")        \
+    X(cudaErrorStreamCaptureInvalidated,                                                     \
+      "operation failed due to a previous error during capture")                             \
     X(cudaErrorStreamCaptureUnjoined, "capturing stream has unjoined work")                  \
     X(cudaErrorGraphExecUpdateFailure, "the graph update was not performed")
 

@@ -38,6 +38,8 @@ void expose(bool open); /* device memory is the host's to touch only while an op
 void submit(cudaStream_t, Op); /* runs, queues or records an operation of a stream */
 bool is_capturing();           /* some stream is */
 bool is_capturing(cudaStream_t);
+/* What must not be called during a capture: the capture under way is lost, which its end says. */
+cudaError_t lose_capture(cudaError_t e = cudaErrorStreamCaptureUnsupported);
 void drain(cudaStream_t);
 void drain_all();
 } // namespace emu

@@ -91,14 +91,14 @@ cudaError_t cudaMemGetInfo(size_t *f, size_t *t) {
 
 cudaError_t cudaMalloc(void **p, size_t n) {
     if (emu::is_capturing())
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     return allocate(p, n);
 }
 cudaError_t cudaFree(void *p) {
     if (!p)
         return cudaSuccess;
     if (emu::is_capturing())
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     emu::drain_all();
     if (!device.count((char *)p))
         return result(cudaErrorInvalidValue);
@@ -176,7 +176,7 @@ cudaError_t cudaMemcpyAsync(void *d, const void *s, size_t n, enum cudaMemcpyKin
 }
 cudaError_t cudaMemcpy(void *d, const void *s, size_t n, enum cudaMemcpyKind k) {
     if (emu::is_capturing())
-        return result(cudaErrorStreamCaptureImplicit);
+        return emu::lose_capture(cudaErrorStreamCaptureImplicit);
     cudaError_t e = cudaMemcpyAsync(d, s, n, k, nullptr);
     emu::drain(nullptr);
     return e;
@@ -189,7 +189,7 @@ cudaError_t cudaMemsetAsync(void *d, int v, size_t n, cudaStream_t st) {
 }
 cudaError_t cudaMemset(void *d, int v, size_t n) {
     if (emu::is_capturing())
-        return result(cudaErrorStreamCaptureImplicit);
+        return emu::lose_capture(cudaErrorStreamCaptureImplicit);
     return cudaMemsetAsync(d, v, n, nullptr);
 }
 }

@@ -16,6 +16,7 @@ struct CUgraph_st {
     std::set<CUstream_st *> streams; /* that are in the capture */
     std::set<CUstream_st *> unjoined;
     CUstream_st *origin = nullptr;
+    bool lost = false;
 };
 struct CUgraphExec_st {
     std::shared_ptr<std::vector<Op>> ops;
@@ -74,6 +75,11 @@ bool is_capturing() {
 bool is_capturing(cudaStream_t s) {
     return of(s)->graph != nullptr;
 }
+cudaError_t lose_capture(cudaError_t e) {
+    if (capturing)
+        capturing->lost = true;
+    return result(e);
+}
 void drain(cudaStream_t s) {
     drain_one(of(s));
 }
@@ -126,7 +132,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t s) {
     if (!streams.count(s))
         return result(cudaErrorInvalidValue);
     if (s->graph)
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     emu::drain(s);
     streams.erase(s);
     delete s;
@@ -134,14 +140,14 @@ cudaError_t cudaStreamDestroy(cudaStream_t s) {
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t s) {
     if (of(s)->graph)
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     emu::drain(s);
     return cudaSuccess;
 }
 cudaError_t cudaStreamQuery(cudaStream_t s) {
     CUstream_st *x = of(s);
     if (x->graph)
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     if (x->progress->queue.empty())
         return cudaSuccess;
     emu::drain(s); /* it is done when asked again */
@@ -149,7 +155,7 @@ cudaError_t cudaStreamQuery(cudaStream_t s) {
 }
 cudaError_t cudaDeviceSynchronize(void) {
     if (capturing)
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     emu::drain_all();
     return cudaSuccess;
 }
@@ -183,14 +189,14 @@ cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t st) {
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t e) {
     if (e->graph)
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     if (e->progress)
         run_until(e->progress, e->position);
     return cudaSuccess;
 }
 cudaError_t cudaEventQuery(cudaEvent_t e) {
     if (e->graph)
-        return result(cudaErrorStreamCaptureUnsupported);
+        return emu::lose_capture();
     if (!e->progress || e->progress->done >= e->position)
         return cudaSuccess;
     run_until(e->progress, e->position);
@@ -216,7 +222,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t st, cudaEvent_t e, unsigned flags) 
         return cudaSuccess;
     }
     if (s->graph)
-        return result(cudaErrorStreamCaptureUnsupported); /* on work outside the graph */
+        return emu::lose_capture(); /* on work outside the graph */
     auto p = e->progress;
     size_t end = e->position;
     if (p)
@@ -247,6 +253,10 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *g) {
         t->graph = nullptr;
     capturing = nullptr;
     graph->unjoined.erase(s);
+    if (graph->lost) {
+        delete graph;
+        return result(cudaErrorStreamCaptureInvalidated);
+    }
     if (!graph->unjoined.empty()) {
         delete graph;
         return result(cudaErrorStreamCaptureUnjoined);

@@ -167,8 +167,6 @@ static void test_graph(void **state) {
     OK(cudaEventRecord(fork, a)), OK(cudaStreamWaitEvent(b, fork, 0));
     OK(sample_scale(x, N, 10.0f, b));
     OK(cudaEventRecord(join, b)), OK(cudaStreamWaitEvent(a, join, 0));
-    REFUSED(cudaStreamSynchronize(a), cudaErrorStreamCaptureUnsupported);
-    REFUSED(cudaMalloc(&none, 4), cudaErrorStreamCaptureUnsupported);
     OK(cudaStreamEndCapture(a, &graph));
     REFUSED(cudaGraphInstantiate(&exec, graph, 8), cudaErrorInvalidValue);
     OK(cudaGraphInstantiate(&exec, graph, 0));
@@ -195,6 +193,13 @@ static void test_graph(void **state) {
     REFUSED(cudaGraphExecUpdate(exec, other, &info), cudaErrorGraphExecUpdateFailure);
     assert_int_equal(info.result, cudaGraphExecUpdateErrorTopologyChanged);
     OK(cudaGraphDestroy(other)), OK(cudaGraphDestroy(graph)), OK(cudaGraphExecDestroy(exec));
+    /* what waits or allocates loses the capture */
+    OK(cudaStreamBeginCapture(a, cudaStreamCaptureModeThreadLocal));
+    REFUSED(cudaStreamSynchronize(a), cudaErrorStreamCaptureUnsupported);
+    REFUSED(cudaStreamEndCapture(a, &other), cudaErrorStreamCaptureInvalidated);
+    OK(cudaStreamBeginCapture(a, cudaStreamCaptureModeThreadLocal));
+    REFUSED(cudaMalloc(&none, 4), cudaErrorStreamCaptureUnsupported);
+    REFUSED(cudaStreamEndCapture(a, &other), cudaErrorStreamCaptureInvalidated);
     /* the forked stream is never waited for */
     OK(cudaStreamBeginCapture(a, cudaStreamCaptureModeGlobal));
     OK(cudaEventRecord(fork, a)), OK(cudaStreamWaitEvent(b, fork, 0));
