@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 build_packages='gcc g++ libc6-dev cmake ninja-build pkg-config|pkgconf openmpi-bin libopenmpi-dev
     libhdf5-openmpi-dev libdnnl-dev|libonednn-dev libsentencepiece-dev libconfig-dev libjansson-dev libzip-dev
     libxxhash-dev libcmocka-dev'
-test_packages='clang libomp-dev clang-format shellcheck binutils git'
+test_packages='clang libomp-dev clang-format shellcheck binutils git gnuplot-nox'
 
 usage() {
     cat <<'USAGE'

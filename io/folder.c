@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +54,19 @@ t5_status t5_folder_make_new(const char *path, t5_error *err) {
     return mkdir(path, 0777) == 0
                ? T5_OK
                : t5_fail(err, T5_ERR_IO, "%s: cannot make this folder: %s", path, strerror(errno));
+}
+
+t5_status t5_folder_each(const char *path, bool (*visit)(void *user, const char *name), void *user,
+                         t5_error *err) {
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    if (!dir)
+        return t5_fail(err, T5_ERR_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+    while ((entry = readdir(dir)) &&
+           (is_self_or_parent(entry->d_name) || visit(user, entry->d_name)))
+        continue;
+    closedir(dir);
+    return T5_OK;
 }
 
 void t5_folder_remove(const char *path) {

@@ -7,6 +7,7 @@
 #include "run/cli.h"
 #include "run/export.h"
 #include "run/predict.h"
+#include "run/report_command.h"
 #include "run/score.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -94,6 +95,8 @@ static int alone(const t5_cli *cli, t5_error *err) {
     } else if (err->status == T5_OK && cli->verb == T5_CLI_PREDICT) {
         signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error to see, not a death */
         t5_predict(&cli->predict, stdout, stderr, err);
+    } else if (err->status == T5_OK && cli->verb == T5_CLI_REPORT) {
+        t5_report_run(cli->run, cli->plots, stdout, err);
     } else if (err->status == T5_OK) {
         t5_export(cli->model, cli->directory, stdout, err);
     }
@@ -128,7 +131,7 @@ int main(int argc, char **argv) {
     } else if (err.status == T5_OK && cli.verb == T5_CLI_VERSION) {
         status = print_version();
     } else if (cli.verb == T5_CLI_SCORE || cli.verb == T5_CLI_PREDICT ||
-               cli.verb == T5_CLI_EXPORT) {
+               cli.verb == T5_CLI_EXPORT || cli.verb == T5_CLI_REPORT) {
         status = alone(&cli, &err);
     } else {
         cli.command.job = job_of_slurm(job, sizeof job);

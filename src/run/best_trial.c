@@ -1,6 +1,7 @@
 #include "run/best_trial.h"
 #include "io/file.h"
 #include "io/store_read.h"
+#include "run/run_folder.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +10,11 @@
 /* HDF5 follows no link to a file that is not there (any more): no trial to choose. One that is
  * there and damaged might be the best one, so that no other may be taken for it. */
 static t5_status check_missing(const char *run, const char *name, t5_error *err) {
-    char path[4352];
-    snprintf(path, sizeof path, "%s/trials/%s.h5", run, name);
+    char path[4480], *folder = t5_run_folder(run, name, err);
+    if (!folder)
+        return err->status;
+    snprintf(path, sizeof path, "%s/trials/%s.h5", folder, name);
+    free(folder);
     return t5_file_exists(path)
                ? t5_fail(err, T5_ERR_INPUT,
                          "%s: cannot be read or is damaged, so that the best trial is not known",

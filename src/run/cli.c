@@ -16,6 +16,7 @@ static const verb verbs[] = {
     {"plan", T5_CLI_PLAN, 1, 1, "a configuration file"},
     {"score", T5_CLI_SCORE, 1, 1, "a JSON Lines file (or - for standard input)"},
     {"predict", T5_CLI_PREDICT, 0, 1, "a file with a text a line"},
+    {"report", T5_CLI_REPORT, 1, 1, "a run's folder"},
     {"export", T5_CLI_EXPORT, 2, 2, "a run (RUN or RUN:TRIAL) and a folder to write to"},
 };
 
@@ -83,6 +84,12 @@ static t5_status take_option(int argc, char **argv, int *i, t5_cli *cli, const c
         cli->command.output = value;
     } else if (configured && (value = option(argc, argv, i, "--device", err))) {
         return t5_use_parse(value, &cli->command.device, err);
+    } else if (configured && (value = option(argc, argv, i, "--part", err))) {
+        return t5_part_parse(value, &cli->command.part, err);
+    } else if (cli->verb == T5_CLI_REPORT && (value = option(argc, argv, i, "--plots", err))) {
+        if (!*value)
+            return bad_usage(err, "--plots", "a folder was expected, found nothing");
+        cli->plots = value;
     } else if (cli->verb == T5_CLI_SCORE && (value = option(argc, argv, i, "--top5", err))) {
         cli->top5 = value;
     } else if (err->status == T5_OK) {
@@ -104,7 +111,7 @@ static t5_status place_arguments(t5_cli *cli, const verb *v, int n, const char *
     if (n < v->least)
         return bad_usage(err, v->name, v->arguments);
     cli->command.config = cli->file = argument[0];
-    cli->predict.file = cli->model = argument[0];
+    cli->predict.file = cli->model = cli->run = argument[0];
     cli->directory = argument[1];
     if (cli->command.retry_failed && !cli->command.resume)
         return bad_usage(err, "--retry-failed", "it goes with --resume");

@@ -11,7 +11,8 @@ typedef enum {
     T5_CLI_PLAN,
     T5_CLI_SCORE,
     T5_CLI_PREDICT,
-    T5_CLI_EXPORT
+    T5_CLI_EXPORT,
+    T5_CLI_REPORT
 } t5_cli_verb;
 
 typedef struct t5_cli {
@@ -23,6 +24,8 @@ typedef struct t5_cli {
     t5_predict_options predict;
     const char *model;     /* export: RUN or RUN:TRIAL */
     const char *directory; /* export: where to */
+    const char *run;       /* report */
+    const char *plots;     /* report --plots, or NULL */
 } t5_cli;
 
 /* T5_ERR_INPUT: names the argument and what is allowed. cli points into argv; free with

@@ -3,18 +3,21 @@
 
 static const char run[] =
     "usage: [mpirun -np N] t5mpi [run] CONFIG [--output DIR] [--set PATH=VALUE]...\n"
-    "           [--device auto|cpu|cuda] [--resume [--retry-failed]]\n"
+    "           [--device auto|cpu|cuda] [--part I/N] [--resume [--retry-failed]]\n"
     "\n"
     "Trains every trial of the sweep or plan in CONFIG and writes DIR/results.h5.\n"
     "  --resume          goes on in a folder with results: trials that have ended are kept\n"
     "  --retry-failed    with --resume: those that failed are trained again\n"
     "  --output DIR      instead of output.dir; without --resume it must not hold results yet\n"
     "  --set PATH=VALUE  overrides a key of CONFIG, e.g. --set train.epochs=3\n"
+    "  --part I/N        only every N-th trial of a sweep, from the I-th on, into "
+    "DIR/part-I-of-N:\n"
+    "                    for N jobs beside each other; `t5mpi report DIR` puts them together\n"
     "  --device KIND     auto: a GPU for each rank where there are some, else the CPU; cpu; cuda\n"
     "docs/config.md lists every key.\n";
 
 static const char plan[] =
-    "usage: t5mpi plan CONFIG [--set PATH=VALUE]...\n"
+    "usage: t5mpi plan CONFIG [--set PATH=VALUE]... [--part I/N]\n"
     "\n"
     "Shows what would run: data, trials, groups of ranks, memory. Trains and writes nothing.\n"
     "Under mpirun -np N it shows the plan for N ranks.\n";
@@ -51,6 +54,19 @@ static const char predict[] =
     "  --device KIND   auto: a GPU where there is one; cpu; cuda\n"
     "docs/predict.md says more.\n";
 
+static const char report[] =
+    "usage: t5mpi report RUN [--plots DIR]\n"
+    "\n"
+    "Prints the tables of a run again, from RUN/results.h5 and the trials' files alone: also of a "
+    "run\n"
+    "that goes on or was broken off. Exit status 0 whatever became of the trials.\n"
+    "  RUN          a run's folder; if it holds parts (run --part), they are put together, and\n"
+    "               RUN/results.h5 is written, through which all trials are seen\n"
+    "  --plots DIR  where gnuplot, if it is installed, draws the losses and the deciding metric "
+    "of\n"
+    "               every trial (RUN/plots)\n"
+    "docs/results.md says more.\n";
+
 static const char export[] =
     "usage: t5mpi export RUN[:TRIAL] DIR\n"
     "\n"
@@ -67,6 +83,7 @@ static const char all[] =
     "       t5mpi plan CONFIG [options]      show what would run\n"
     "       t5mpi score FILE                 metrics of anybody's answers\n"
     "       t5mpi predict --model M [FILE]   answer texts, a line each\n"
+    "       t5mpi report RUN                 tables and plots of a run again\n"
     "       t5mpi export RUN[:TRIAL] DIR     a trained model as a Hugging Face directory\n"
     "       t5mpi --version\n"
     "       t5mpi COMMAND --help\n"
@@ -86,6 +103,8 @@ const char *t5_cli_help(t5_cli_verb about) {
         return score;
     case T5_CLI_PREDICT:
         return predict;
+    case T5_CLI_REPORT:
+        return report;
     case T5_CLI_EXPORT:
         return export;
     default:

@@ -174,3 +174,9 @@ void t5_plan_free(t5_plan *plan) {
     free(plan->trials);
     *plan = (t5_plan){.baseline = -1};
 }
+
+bool t5_plan_same_spec(const t5_trial_spec *a, const t5_trial_spec *b) {
+    return a->learning_rate == b->learning_rate && a->top_n == b->top_n && a->seed == b->seed &&
+           a->loss.kind == b->loss.kind && a->loss.label_smoothing == b->loss.label_smoothing &&
+           a->loss.gamma == b->loss.gamma && a->loss.alpha == b->loss.alpha;
+}

@@ -26,6 +26,8 @@ typedef struct t5_plan {
  * to be compared with (neither baseline.trial nor a published figure of baseline.metric), a
  * baseline that would be compared with itself or does not always run, too many trials. */
 t5_status t5_plan_make(const t5_config *config, t5_plan *plan, t5_error *err);
+/* Do both train the same? */
+bool t5_plan_same_spec(const t5_trial_spec *a, const t5_trial_spec *b);
 void t5_plan_free(t5_plan *plan);
 
 #endif

@@ -4,12 +4,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+static t5_status plan_part(t5_prepared *p, t5_part part, t5_error *err) {
+    char *folder;
+    p->part = part;
+    if (t5_plan_make(p->config, &p->whole, err) != T5_OK ||
+        t5_part_plan(&p->whole, part, &p->plan, err) != T5_OK)
+        return err->status;
+    if (!(folder = t5_part_folder(p->config->output_dir, part)))
+        return t5_fail(err, T5_ERR_MEMORY, "out of memory for the path of the results");
+    free(p->config->output_dir);
+    p->config->output_dir = folder;
+    return T5_OK;
+}
+
 t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepared *p,
                      t5_error *err) {
     memset(p, 0, sizeof *p);
     if (t5_config_read(command->config, command->sets, command->n_sets, command->output, &p->config,
                        err) != T5_OK ||
-        t5_plan_make(p->config, &p->plan, err) != T5_OK)
+        plan_part(p, command->part, err) != T5_OK)
         goto done;
     if (ranks % p->config->ranks_per_trial != 0) {
         t5_fail(err, T5_ERR_INPUT,
@@ -34,6 +47,7 @@ done:
 void t5_prepared_free(t5_prepared *p) {
     t5_source_close(&p->source);
     t5_plan_free(&p->plan);
+    t5_plan_free(&p->whole);
     t5_config_destroy(p->config);
     memset(p, 0, sizeof *p);
 }
@@ -50,8 +64,11 @@ void t5_prepared_greet(const t5_prepared *p, int ranks, const char *device, FILE
                 p->source.report.first_bad);
     fprintf(out, ", %d distinct labels, %lld occurrences\n", t5_labels_size(labels),
             (long long)t5_labels_total(labels));
-    fprintf(out, "plan     %d trial%s on %d group%s of %d rank%s\n", p->plan.n,
-            p->plan.n == 1 ? "" : "s", groups, groups == 1 ? "" : "s", p->config->ranks_per_trial,
+    fputs("plan     ", out);
+    if (p->part.count > 0)
+        fprintf(out, "part %d of %d: %d of ", p->part.number, p->part.count, p->plan.n);
+    fprintf(out, "%d trial%s on %d group%s of %d rank%s\n", p->whole.n, p->whole.n == 1 ? "" : "s",
+            groups, groups == 1 ? "" : "s", p->config->ranks_per_trial,
             p->config->ranks_per_trial == 1 ? "" : "s");
     fprintf(out, "device   %s per rank\n", device);
     fprintf(out, "results  %s\n", p->config->output_dir);

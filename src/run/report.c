@@ -192,11 +192,21 @@ void t5_report_no_model(const t5_report_page *p) {
 
 /* ---------------------------------------------------------------- the page */
 
+/* Would a shell and Python take it as it is, between their quotes? Commands are shown to be
+ * copied. */
+static bool is_plain(const char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x80 && !strchr(" /._-+=:,", *text) &&
+            !(*text >= '0' && *text <= '9') && !((*text | 32) >= 'a' && (*text | 32) <= 'z'))
+            return false;
+    return true;
+}
+
 static void print_where(const t5_report_page *p) {
     const t5_report *r = p->r;
     int best = t5_report_best(r, t5_metric_find("avg_jaccard"), -1);
     fprintf(p->out, "\nEverything is in %s (docs/results.md)", r->results_path);
-    if (best >= 0)
+    if (best >= 0 && is_plain(r->results_path) && is_plain(r->trials[best].name))
         fprintf(p->out,
                 "; the best trial's answers, beside text and gold:\n"
                 "  python3 -c \"import h5py; [print(*map(bytes.decode, row), sep=' | ') for row in "

@@ -7,8 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 1 };
-
 t5_status t5_record_reserve(t5_record *r, int64_t steps, int64_t evals, t5_error *err) {
     r->steps = malloc((size_t)(steps + 1) * sizeof *r->steps);
     r->evals = malloc((size_t)(evals + 1) * sizeof *r->evals);
@@ -144,7 +142,7 @@ done:
     return err->status;
 }
 
-static void write_metrics(t5_store *s, const char *group, const t5_metrics *m) {
+void t5_results_put_metrics(t5_store *s, const char *group, const t5_metrics *m) {
     t5_store_group(s, group);
     for (int i = 0; i < T5_N_METRICS; i++) {
         double v = t5_metric_value(m, i);
@@ -217,7 +215,7 @@ t5_status t5_results_write_trial(const char *dir, const t5_trial_summary *t, con
     if (r && t5_record_put(s, r, err) != T5_OK)
         goto fail;
     if (t->has_test)
-        write_metrics(s, "/test", &t->test);
+        t5_results_put_metrics(s, "/test", &t->test);
     if (r && test && r->n_predictions &&
         write_predictions(s, "/predictions", r, test, err) != T5_OK)
         goto fail;
@@ -256,42 +254,4 @@ t5_status t5_results_put_labels(t5_store *s, const t5_labels *labels, int n_labe
     free(names);
     free(counts);
     return err->status;
-}
-
-t5_status t5_results_write_index(const char *dir, const t5_config *config, const t5_plan *plan,
-                                 const t5_labels *labels, int64_t rows, uint64_t fingerprint,
-                                 int ranks, const char *device, t5_error *err) {
-    char path[4352], link[160], file[160], *settings = NULL;
-    t5_store *s = NULL;
-    snprintf(path, sizeof path, "%s/results.h5", dir);
-    if (t5_config_settings(config, &settings, err) != T5_OK ||
-        t5_store_create(path, &s, err) != T5_OK) {
-        free(settings);
-        return err->status;
-    }
-    t5_store_attr_int(s, "/", "schema_version", SCHEMA_VERSION);
-    t5_store_attr_text(s, "/", "t5mpi_version", T5MPI_VERSION);
-    t5_store_attr_text(s, "/", "config", config->text);
-    t5_store_attr_text(s, "/", "settings", settings);
-    free(settings);
-    t5_store_attr_int(s, "/", "ranks", ranks);
-    t5_store_attr_text(s, "/", "device", device);
-    t5_store_attr_text(s, "/", "decide_by", config->decide_by);
-    t5_store_group(s, "/dataset");
-    t5_store_attr_int(s, "/dataset", "rows", rows);
-    t5_store_attr_int(s, "/dataset", "fingerprint", (int64_t)fingerprint);
-    t5_store_attr_int(s, "/dataset", "distinct_emojis", t5_labels_size(labels));
-    t5_store_attr_int(s, "/dataset", "occurrences", t5_labels_total(labels));
-    if (t5_results_put_labels(s, labels, t5_labels_size(labels), "/dataset/emoji", "/dataset/count",
-                              err) != T5_OK) {
-        t5_store_abandon(s);
-        return err->status;
-    }
-    t5_store_group(s, "/trials");
-    for (int t = 0; t < plan->n; t++) {
-        snprintf(link, sizeof link, "/trials/%s", plan->trials[t].name);
-        snprintf(file, sizeof file, "trials/%s.h5", plan->trials[t].name);
-        t5_store_link(s, link, file, "/");
-    }
-    return t5_store_commit(s, err);
 }

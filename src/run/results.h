@@ -1,6 +1,7 @@
 /* What a trial leaves behind and how it is laid out in HDF5 (docs/results.md): a file per trial,
  * trials/NAME.h5, and results.h5 with links to all of them. The writers are the groups' first ranks
- * (their trial's file) and rank 0 (everything else). */
+ * (their trial's file) and rank 0 (everything else;
+ * run/index.h: results.h5). */
 #ifndef T5_RUN_RESULTS_H
 #define T5_RUN_RESULTS_H
 #include "io/store.h"
@@ -51,10 +52,8 @@ t5_status t5_results_write_trial(const char *dir, const t5_trial_summary *summar
 /* Changes the status (and only that) of a trial's file. */
 t5_status t5_results_set_status(const char *dir, const char *name, const char *status,
                                 t5_error *err);
-/* Writes DIR/results.h5: the attributes, the data set's statistics, a link per trial. */
-t5_status t5_results_write_index(const char *dir, const t5_config *config, const t5_plan *plan,
-                                 const t5_labels *labels, int64_t rows, uint64_t fingerprint,
-                                 int ranks, const char *device, t5_error *err);
+/* Metrics as attributes of a group. */
+void t5_results_put_metrics(t5_store *store, const char *group, const t5_metrics *metrics);
 
 /* The first n_labels labels and how often they occur, as two arrays of a file, errors of which
  * stick to the store. T5_ERR_MEMORY. */

@@ -22,7 +22,8 @@ static t5_status get_spec(t5_store_reader *r, const char *trial, t5_trial_spec *
     return err->status;
 }
 
-static t5_status get_metrics(t5_store_reader *r, const char *test, t5_metrics *m, t5_error *err) {
+t5_status t5_results_read_metrics(t5_store_reader *r, const char *test, t5_metrics *m,
+                                  t5_error *err) {
     memset(m, 0, sizeof *m);
     for (int i = 0; i < T5_N_METRICS && err->status == T5_OK; i++) {
         int64_t count = 0;
@@ -67,5 +68,5 @@ t5_status t5_results_read_trial(t5_store_reader *r, const char *name, t5_trial_s
     s->best_epoch = (int)best_epoch;
     s->speculative = speculative != 0;
     s->has_test = t5_store_has(r, test);
-    return s->has_test ? get_metrics(r, test, &s->test, err) : T5_OK;
+    return s->has_test ? t5_results_read_metrics(r, test, &s->test, err) : T5_OK;
 }

@@ -10,4 +10,8 @@
 t5_status t5_results_read_trial(t5_store_reader *results, const char *name,
                                 t5_trial_summary *summary, t5_error *err);
 
+/* Metrics that are attributes of a group. */
+t5_status t5_results_read_metrics(t5_store_reader *results, const char *group, t5_metrics *metrics,
+                                  t5_error *err);
+
 #endif

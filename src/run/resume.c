@@ -1,6 +1,7 @@
 #include "run/resume.h"
 #include "io/file.h"
 #include "io/replace.h"
+#include "run/index.h"
 #include "run/results_read.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,21 +9,15 @@
 
 /* ---- is it the same run? ---- */
 
-/* The first line in which two lists of settings differ, as "was ..., is ...". */
 static t5_status compare_settings(const char *path, const char *was, const char *is,
                                   t5_error *err) {
-    while (*was || *is) {
-        size_t n = strcspn(was, "\n"), m = strcspn(is, "\n");
-        if (n != m || memcmp(was, is, n) != 0)
-            return t5_fail(err, T5_ERR_INPUT,
-                           "%s: --resume goes on with the same settings only; the run began with "
-                           "%.*s, now it is %.*s (docs/config.md says what may change)",
-                           path, n ? (int)n : 7, n ? was : "nothing", m ? (int)m : 7,
-                           m ? is : "nothing");
-        was += n + (was[n] != 0);
-        is += m + (is[m] != 0);
-    }
-    return T5_OK;
+    t5_str a, b;
+    return t5_index_settings_differ(was, is, &a, &b)
+               ? t5_fail(err, T5_ERR_INPUT,
+                         "%s: --resume goes on with the same settings only; the run began with "
+                         "%.*s, now it is %.*s (docs/config.md says what may change)",
+                         path, (int)a.n, a.s, (int)b.n, b.s)
+               : T5_OK;
 }
 
 static t5_status check_same(t5_store_reader *r, const char *path, const t5_prepared *p,
@@ -42,13 +37,30 @@ static t5_status check_same(t5_store_reader *r, const char *path, const t5_prepa
     return err->status;
 }
 
-/* ---- a trial ---- */
-
-static bool same_spec(const t5_trial_spec *a, const t5_trial_spec *b) {
-    return a->learning_rate == b->learning_rate && a->top_n == b->top_n && a->seed == b->seed &&
-           a->loss.kind == b->loss.kind && a->loss.label_smoothing == b->loss.label_smoothing &&
-           a->loss.gamma == b->loss.gamma && a->loss.alpha == b->loss.alpha;
+/* Another part's trials, or those of all parts, are not here to be gone on with. */
+static t5_status check_part(t5_store_reader *r, const char *path, t5_part part, t5_error *err) {
+    int64_t number = 0, count = 0, merged_of = 0;
+    t5_error old = {0}; /* versions before parts had none of them */
+    if (t5_store_get_int(r, "/", "part", &number, &old) != T5_OK ||
+        t5_store_get_int(r, "/", "parts", &count, &old) != T5_OK ||
+        t5_store_get_int(r, "/", "merged_of", &merged_of, &old) != T5_OK)
+        number = count = merged_of = 0;
+    if (merged_of > 0)
+        return t5_fail(err, T5_ERR_INPUT,
+                       "%s: is put together of %lld parts: go on with each of them, with --part",
+                       path, (long long)merged_of);
+    if (number == part.number && count == part.count)
+        return T5_OK;
+    if (count == 0)
+        return t5_fail(err, T5_ERR_INPUT, "%s: is no part of a sweep, but a whole one: no --part",
+                       path);
+    return t5_fail(err, T5_ERR_INPUT,
+                   "%s: is part %lld of %lld of a sweep: go on with --part %lld/%lld and the "
+                   "folder above as --output",
+                   path, (long long)number, (long long)count, (long long)number, (long long)count);
 }
+
+/* ---- a trial ---- */
 
 /* Has it ended, by itself? A trial that the tree did not reach may have ended, too: it ran ahead.
  */
@@ -68,7 +80,7 @@ static t5_status keep_trial(t5_store_reader *r, const t5_plan_trial *t, int tria
         return T5_OK;
     if (t5_results_read_trial(r, t->name, &s, err) != T5_OK)
         return err->status;
-    if (same_spec(&s.spec, &t->spec) && has_ended(&s, retry_failed)) {
+    if (t5_plan_same_spec(&s.spec, &t->spec) && has_ended(&s, retry_failed)) {
         t5_host_keep(host, trial, &s);
         ++*n_kept;
     }
@@ -98,7 +110,8 @@ t5_status t5_resume(const t5_prepared *p, uint64_t fingerprint, bool retry_faile
     snprintf(path, sizeof path, "%s/results.h5", p->config->output_dir);
     if (!t5_file_exists(path))
         return T5_OK;
-    if (t5_store_open(path, &r, err) == T5_OK && check_same(r, path, p, fingerprint, err) == T5_OK)
+    if (t5_store_open(path, &r, err) == T5_OK && check_part(r, path, p->part, err) == T5_OK &&
+        check_same(r, path, p, fingerprint, err) == T5_OK)
         for (int t = 0; t < p->plan.n && err->status == T5_OK; t++)
             keep_trial(r, &p->plan.trials[t], t, retry_failed, host, n_kept, err);
     t5_store_close(r);

@@ -2,6 +2,7 @@
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "run/generation.h"
+#include "run/run_folder.h"
 #include "run/saved_fields.h"
 #include "run/saved_internal.h"
 #include "run/saved_write.h"
@@ -112,6 +113,16 @@ static t5_status check_there(const char *run, const char *trial, const char *pat
                    run, trial, path);
 }
 
+/* Where the weights of a trial are: with a part of the run, perhaps. */
+static t5_status find_path(const char *run, const char *trial, char path[T5_SAVED_PATH],
+                           t5_error *err) {
+    char *folder = t5_run_folder(run, trial, err);
+    if (folder)
+        t5_saved_path(folder, trial, path, err);
+    free(folder);
+    return err->status;
+}
+
 t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *s, t5_error *err) {
     char path[T5_SAVED_PATH];
     t5_checkpoint *c;
@@ -120,8 +131,8 @@ t5_status t5_saved_open_trial(const char *run, const char *trial, t5_saved *s, t
     if (!(s->name = malloc(size)) || !(s->run = strdup(run)) || !(s->trial = strdup(trial)))
         return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", run);
     snprintf(s->name, size, "%s:%s", run, trial);
-    if (t5_saved_path(run, trial, path, err) != T5_OK ||
-        check_there(run, trial, path, err) != T5_OK || t5_checkpoint_open(path, &c, err) != T5_OK)
+    if (find_path(run, trial, path, err) != T5_OK || check_there(run, trial, path, err) != T5_OK ||
+        t5_checkpoint_open(path, &c, err) != T5_OK)
         return err->status;
     *s->source =
         (struct t5_saved_source){.from = c, .read = read_parameter, .close = close_checkpoint};

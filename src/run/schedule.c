@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { UNREACHABLE = INT_MAX };
 
@@ -80,6 +81,20 @@ static void measure(t5_schedule *s) {
             changed |= shorten(s, t, plan->trials[t].otherwise, false);
         }
     }
+}
+
+t5_trial_state t5_trial_state_of(const char *status) {
+    static const struct {
+        const char *status;
+        t5_trial_state state;
+    } ended[] = {{"completed", T5_TRIAL_DONE},
+                 {"speculative", T5_TRIAL_DONE},
+                 {"failed", T5_TRIAL_FAILED},
+                 {"skipped", T5_TRIAL_DROPPED}};
+    for (size_t i = 0; i < sizeof ended / sizeof *ended; i++)
+        if (strcmp(ended[i].status, status) == 0)
+            return ended[i].state;
+    return T5_TRIAL_PENDING;
 }
 
 t5_status t5_schedule_create(const t5_plan *plan, t5_speculate speculate, double baseline,

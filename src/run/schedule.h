@@ -26,6 +26,9 @@ typedef enum {
     T5_TRIAL_DROPPED
 } t5_trial_state;
 
+/* The state of a trial with this status in its file; PENDING unless it has ended. */
+t5_trial_state t5_trial_state_of(const char *status);
+
 typedef struct t5_schedule t5_schedule;
 
 /* The plan must outlive the schedule. baseline: the published value of the figure that decides;

@@ -1,6 +1,7 @@
 #include "run/sweep.h"
 #include "base/log.h"
 #include "run/claim.h"
+#include "run/index.h"
 #include "run/prepare.h"
 #include "run/results.h"
 #include "run/resume.h"
@@ -16,13 +17,17 @@ static t5_status start_results(const t5_prepared *p, t5_host *host, uint64_t fin
                                const char *device, t5_error *err) {
     const char *dir = p->config->output_dir;
     const t5_trial_summary *summaries = t5_host_summaries(host);
+    t5_index index;
 
     for (int t = 0; t < p->plan.n; t++)
         if (strcmp(summaries[t].status, "pending") == 0 &&
             t5_results_write_trial(dir, &summaries[t], NULL, NULL, err) != T5_OK)
             return err->status;
-    return t5_results_write_index(dir, p->config, &p->plan, t5_dataset_labels(p->source.set),
-                                  t5_rows_count(p->source.rows), fingerprint, ranks, device, err);
+    if (t5_index_fill(p->config, &p->whole, p->part, &p->source, fingerprint, ranks, device, &index,
+                      err) == T5_OK)
+        t5_index_write(dir, &index, err);
+    t5_index_free(&index);
+    return err->status;
 }
 
 static void print_kept(int n, int trials, FILE *out) {

@@ -2,6 +2,7 @@
 #ifndef T5_RUN_SWEEP_H
 #define T5_RUN_SWEEP_H
 #include "run/devices.h"
+#include "run/part.h"
 #include <stdio.h>
 
 typedef struct t5_command {
@@ -9,6 +10,7 @@ typedef struct t5_command {
     const char *const *sets; /* n_sets "PATH=VALUE" */
     int n_sets;
     const char *output; /* --output, or NULL */
+    t5_part part;       /* --part */
     t5_use device;      /* --device */
     bool resume;        /* --resume: trials that have ended in the output folder are kept */
     bool retry_failed;  /* --retry-failed: but for those that failed */

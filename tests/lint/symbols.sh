@@ -1,6 +1,7 @@
 #!/bin/sh
 # What the libraries define: names that others can see start with t5_, and no variable outside the log can
-# change. What they call: nothing that starts a program, so that no path or text ever reaches a shell. usage: symbols.sh LIBRARY.a... 77 (skipped): no nm or objdump.
+# change. What they call: nothing that starts a program, so that no path or text ever reaches a shell; but for
+# run/gnuplot.c, which starts gnuplot without one. usage: symbols.sh LIBRARY.a... 77 (skipped): no nm or objdump.
 set -eu
 if ! command -v nm >/dev/null 2>&1 || ! command -v objdump >/dev/null 2>&1; then
     echo "skipped: no nm, no objdump"
@@ -15,6 +16,8 @@ for library in "$@"; do
         }
         END { exit bad }' || bad=1
     nm -u "$library" | awk -v library="${library##*/}" '
+        NF == 1 { member = $1 }
+        member == "gnuplot.c.o:" && $2 == "posix_spawnp" { next }
         $1 == "U" && $2 ~ /^(system|popen|wordexp|v?fork|exec[lv]p?e?|execvpe|fexecve|execveat|posix_spawnp?)$/ {
             printf "%s: starts programs: %s\n", library, $2; bad = 1
         }

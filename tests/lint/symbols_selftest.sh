@@ -34,15 +34,15 @@ const char *const names[] = {"a"};
 int t5_global = 3;
 static int counter;
 static _Thread_local int per_thread;
-int system(const char *), execlp(const char *, const char *, ...);
-int t5_run(void) { return system("ls") + execlp("ls", "ls", (char *)0); }
+int system(const char *), execlp(const char *, const char *, ...), posix_spawnp(void);
+int t5_run(void) { return system("ls") + execlp("ls", "ls", (char *)0) + posix_spawnp(); }
 int t5_count(void) { static int calls = 5; return ++counter + per_thread++ + ++calls; }
 C
 if sh "$here/symbols.sh" "$work/bad.a" >"$work/out"; then
     echo "nothing noticed"
     failures=1
 fi
-for name in visible names t5_global counter per_thread calls system execlp; do
+for name in visible names t5_global counter per_thread calls system execlp posix_spawnp; do
     if ! grep -q "[ .]$name" "$work/out"; then
         echo "not noticed: $name"
         failures=1
