@@ -75,6 +75,9 @@ static const char *one_fault(const struct scenario *s, sweep_shape shape, long a
     const char *wrong = judge_end(status);
     if (wrong)
         return wrong;
+    if (s->before && system("cmp half/trials/top40.h5 out/trials/top40.h5 && "
+                            "cmp half/checkpoints/top40/best.h5 out/checkpoints/top40/best.h5"))
+        return "a trial that had ended is not what it was";
     /* said in a warning: the trial's results are kept without its weights */
     if (log_has("its weights are not kept")) {
         counts.without_weights++;
