@@ -47,7 +47,7 @@ static const struct mode {
 };
 enum { N_MODES = sizeof modes / sizeof *modes, MAX_KILLS = 4, MAX_TRACKED = 64 };
 
-static struct { int kills, early, ranks, mpiruns, writing; } counts;
+static struct { int kills, early, ranks, mpiruns, writing, refused; } counts;
 
 /* Processes of runs that were killed: in the end none may be left. */
 typedef struct tracked {
@@ -117,15 +117,25 @@ static bool has_temporary(const char *output) {
     return system(command) == 0;
 }
 
+/* Rightly so while ranks have not noticed yet that mpirun was killed. */
+static bool was_refused(int status) {
+    if (status != 2 || system("tail -n 1 log | grep -q 'a run goes on in this folder'") != 0)
+        return false;
+    counts.refused++;
+    return true;
+}
+
 /* One start of the run that is killed; *over: it had ended before. NULL: as it should be; otherwise
  * what is wrong. */
 static const char *disturb(dice *d, sweep_shape shape, double whole, tracked *t, bool *over) {
     moment m = choose_moment(d, whole);
     process p = sweep_start(shape, "out", NULL, "log");
     if (!moment_wait(&m, "out", &p)) {
+        if (process_wait(&p, SWEEP_LIMIT) && was_refused(p.status))
+            return all_gone(t, 60) ? NULL : "a rank goes on though mpirun was killed a minute ago";
         counts.early++;
         *over = true;
-        return process_wait(&p, SWEEP_LIMIT) && p.status == 0 ? NULL : "a start failed by itself";
+        return p.ended && p.status == 0 ? NULL : "a start failed by itself";
     }
     kill_some(d, &p, t, shape.ranks > 0);
     if (!process_wait(&p, 60)) {
@@ -163,7 +173,10 @@ static const char *run_round(dice *d, const struct mode *mode, double whole) {
     for (int k = 0; k < kills && !wrong && !over; k++)
         wrong = disturb(d, mode->shapes[pick(d, 2)], whole, &t, &over);
     if (!wrong) {
-        int status = sweep_run(mode->shapes[pick(d, 2)], "out", NULL, "log");
+        sweep_shape last = mode->shapes[pick(d, 2)];
+        int status = sweep_run(last, "out", NULL, "log");
+        if (was_refused(status) && all_gone(&t, 60))
+            status = sweep_run(last, "out", NULL, "log");
         wrong = status == 0 ? NULL : status < 0 ? "the last start hangs" : "the last start failed";
     }
     if (!all_gone(&t, 60) && !wrong)
@@ -195,8 +208,10 @@ static int all_rounds(uint64_t seed, int rounds) {
         }
     }
     printf("%d rounds: %d starts killed (%d times one rank, %d times mpirun or the only process), "
-           "%d of them left a half-written file; %d starts ended before\n",
-           rounds, counts.kills, counts.ranks, counts.mpiruns, counts.writing, counts.early);
+           "%d of them left a half-written file; %d starts were refused because ranks of a killed "
+           "mpirun were still there, %d ended before\n",
+           rounds, counts.kills, counts.ranks, counts.mpiruns, counts.writing, counts.refused,
+           counts.early);
     return 0;
 }
 
