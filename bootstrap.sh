@@ -8,7 +8,8 @@ cd "$(dirname "$0")"
 build_packages='gcc g++ libc6-dev cmake ninja-build pkg-config|pkgconf openmpi-bin libopenmpi-dev
     libhdf5-openmpi-dev libdnnl-dev|libonednn-dev libsentencepiece-dev libconfig-dev libjansson-dev libzip-dev
     libxxhash-dev libcmocka-dev'
-test_packages='clang libomp-dev clang-format shellcheck binutils git gnuplot-nox'
+test_packages='clang libomp-dev clang-format shellcheck binutils git gnuplot-nox
+    slurmctld slurmd slurm-client munge iproute2 procps'
 
 usage() {
     cat <<'USAGE'

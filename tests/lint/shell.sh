@@ -6,4 +6,4 @@ if ! command -v shellcheck >/dev/null 2>&1; then
     echo "skipped: no shellcheck"
     exit 77
 fi
-find tests slurm -name '*.sh' -exec shellcheck bootstrap.sh .ci/run {} +
+find tests slurm '(' -name '*.sh' -o -name '*.sbatch' ')' -exec shellcheck -x bootstrap.sh .ci/run {} +
