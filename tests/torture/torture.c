@@ -119,7 +119,7 @@ static bool has_temporary(const char *output) {
 
 /* Rightly so while ranks have not noticed yet that mpirun was killed. */
 static bool was_refused(int status) {
-    if (status != 2 || system("tail -n 1 log | grep -q 'a run goes on in this folder'") != 0)
+    if (status != 2 || system("tail -n 14 log | grep -q 'a run goes on in this folder'") != 0)
         return false;
     counts.refused++;
     return true;
