@@ -131,6 +131,10 @@ void t5_cuda_gather_rows(t5_device *dev, void *d_dst, const void *d_src, const i
 void t5_cuda_topk(t5_device *dev, const t5_topk_args *a) {
     t5_cuda *cuda = t5_cuda_of(dev);
     assert(a->logits.type == T5_F32 && a->k >= 1);
-    if (!t5_cuda_failed(cuda))
-        t5_cuda_check(cuda, t5_launch_topk(a, cuda->stream), "the best tokens");
+    if (t5_cuda_failed(cuda))
+        return;
+    const size_t bytes = t5_topk_work(a);
+    void *d_work = bytes ? t5_cuda_scratch(cuda, bytes) : NULL;
+    if (d_work || !bytes)
+        t5_cuda_check(cuda, t5_launch_topk(a, d_work, cuda->stream), "the best tokens");
 }

@@ -67,7 +67,9 @@ cudaError_t t5_launch_sum_squares(const float *d_x, int64_t n, double *d_part, d
 cudaError_t t5_launch_adamw(const t5_adamw_args *a, cudaStream_t stream);
 
 /* --- kernels_topk.cu --- */
-cudaError_t t5_launch_topk(const t5_topk_args *a, cudaStream_t stream);
+/* Bytes of work memory, 0: none is read. */
+size_t t5_topk_work(const t5_topk_args *a);
+cudaError_t t5_launch_topk(const t5_topk_args *a, void *d_work, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,9 @@ static void test_plain(t5_device *dev) {
     check(dev, &(problem){.n = 5, .vocab = 1000, .penalty = 1.0, .log_softmax = true}, 8, 10.0);
     check(dev, &(problem){.n = 3, .vocab = 300, .penalty = 1.0}, 300, 10.0);
     check(dev, &(problem){.n = 3, .vocab = 300, .penalty = 1.0}, 50, 0.0); /* all equal */
+    check(dev, &(problem){.n = 3, .vocab = 300, .penalty = 1.0}, 150, 0.0);
+    check(dev, &(problem){.n = 2, .vocab = 2500, .penalty = 1.0, .log_softmax = true}, 2500, 10.0);
+    check(dev, &(problem){.n = 4, .vocab = 513, .penalty = 1.0}, 65, 1e-3);
 }
 
 static void test_penalty_and_mask(t5_device *dev) {
@@ -125,8 +128,40 @@ static void test_extremes(t5_device *dev) {
     }
 }
 
+/* Long lists begin like short ones, bit for bit, also where not all values are numbers. */
+static void test_long_and_short(t5_device *dev) {
+    enum { V = 700, SHORT = 9, LONG = V + 5 };
+    static const float odd[] = {NAN, -0.0f, 0.0f, INFINITY, -INFINITY, 1e-40f, -1e-40f};
+    const int lengths[] = {SHORT, 40, 64, 65, V, LONG};
+    float x[V], value[LONG], first[LONG];
+    int32_t id[LONG], first_id[LONG];
+    for (int j = 0; j < V; j++)
+        x[j] = j % 3 == 0 ? odd[j / 3 % 7] : (float)(int)(20 * noise(1, j)) / 4;
+    for (int i = 5; i >= 0; i--) {
+        t5_topk_args a = {.n = 1, .vocab = V, .penalty = 1.0f, .k = lengths[i]};
+        const size_t bytes = (size_t)a.k * sizeof *value;
+        a.logits = (t5_mat){device_copy(dev, x, sizeof x), T5_F32, 1, V, V};
+        a.d_value = device_alloc(dev, bytes), a.d_id = device_alloc(dev, bytes);
+        dev->ops->topk(dev, &a);
+        host_read(dev, value, a.d_value, bytes);
+        host_read(dev, id, a.d_id, bytes);
+        if (i == 5)
+            memcpy(first, value, bytes), memcpy(first_id, id, bytes);
+        assert_memory_equal(value, first, bytes);
+        assert_memory_equal(id, first_id, bytes);
+        dev->ops->free(dev, a.logits.p), dev->ops->free(dev, a.d_value);
+        dev->ops->free(dev, a.d_id);
+    }
+    for (int i = 0; i < V; i++) /* every token once, and in order */
+        assert_true(i == 0 || first[i] < first[i - 1] ||
+                    (first[i] == first[i - 1] && first_id[i] > first_id[i - 1]));
+    for (int i = V; i < LONG; i++)
+        assert_true(first[i] == -INFINITY && first_id[i] == 0);
+}
+
 int main(void) {
     static const conformance_test tests[] = {{"extremes", test_extremes},
+                                             {"long and short", test_long_and_short},
                                              {"plain", test_plain},
                                              {"penalty and mask", test_penalty_and_mask}};
     return conformance_main(tests, (int)(sizeof tests / sizeof *tests));
