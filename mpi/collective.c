@@ -5,8 +5,9 @@
 
 t5_status t5_comm_barrier(t5_comm *comm, t5_error *err) {
     MPI_Request request;
+    t5_mpi_enter(comm);
     t5_status status = t5_mpi_check(MPI_Ibarrier(comm->handle, &request), "MPI_Ibarrier", err);
-    return status ? status : t5_mpi_wait(&request, T5_WAIT_IDLE, "MPI_Ibarrier", err);
+    return status ? status : t5_mpi_wait(comm, &request, T5_WAIT_IDLE, "MPI_Ibarrier", err);
 }
 
 t5_status t5_comm_bcast(t5_comm *comm, int root, void *data, size_t bytes, t5_error *err) {
@@ -14,6 +15,7 @@ t5_status t5_comm_bcast(t5_comm *comm, int root, void *data, size_t bytes, t5_er
     const size_t first = 4096;
     char *at = data;
     assert(root >= 0 && root < comm->size);
+    t5_mpi_enter(comm);
     if (comm->size == 1)
         return T5_OK;
     for (size_t done = 0; done < bytes;) {
@@ -24,7 +26,8 @@ t5_status t5_comm_bcast(t5_comm *comm, int root, void *data, size_t bytes, t5_er
             t5_mpi_check(MPI_Ibcast(at + done, (int)now, MPI_BYTE, root, comm->handle, &request),
                          "MPI_Ibcast", err);
         if (!status)
-            status = t5_mpi_wait(&request, done ? T5_WAIT_BUSY : T5_WAIT_IDLE, "MPI_Ibcast", err);
+            status =
+                t5_mpi_wait(comm, &request, done ? T5_WAIT_BUSY : T5_WAIT_IDLE, "MPI_Ibcast", err);
         if (status)
             return status;
         done += now;
@@ -39,6 +42,7 @@ static t5_status sum(t5_comm *comm, void *data, int64_t n, MPI_Datatype type, si
     const int64_t most = (int64_t)(comm->piece_bytes / width);
     char *at = data;
     assert(n >= 0);
+    t5_mpi_enter(comm);
     if (comm->size == 1)
         return T5_OK;
     while (n > 0) {
@@ -48,7 +52,7 @@ static t5_status sum(t5_comm *comm, void *data, int64_t n, MPI_Datatype type, si
             MPI_Iallreduce(MPI_IN_PLACE, at, (int)now, type, MPI_SUM, comm->handle, &request),
             "MPI_Iallreduce", err);
         if (!status)
-            status = t5_mpi_wait(&request, T5_WAIT_BUSY, "MPI_Iallreduce", err);
+            status = t5_mpi_wait(comm, &request, T5_WAIT_BUSY, "MPI_Iallreduce", err);
         if (status)
             return status;
         at += (size_t)now * width;
@@ -74,11 +78,12 @@ t5_status t5_comm_agree(t5_comm *comm, t5_error *err) {
     MPI_Request request;
     t5_error theirs = *err;
     t5_error trouble = {0};
+    t5_mpi_enter(comm);
     t5_status status = t5_mpi_check(
         MPI_Iallreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, comm->handle, &request),
         "MPI_Iallreduce", &trouble);
     if (!status)
-        status = t5_mpi_wait(&request, T5_WAIT_IDLE, "MPI_Iallreduce", &trouble);
+        status = t5_mpi_wait(comm, &request, T5_WAIT_IDLE, "MPI_Iallreduce", &trouble);
     if (!status && first < comm->size)
         status = t5_comm_bcast(comm, first, &theirs, sizeof theirs, &trouble);
     if (!status)

@@ -4,12 +4,22 @@
 #define T5_MPI_COMM_INTERNAL_H
 #include "mpi/comm.h"
 #include <mpi.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+typedef struct t5_watch t5_watch;
 
 struct t5_comm {
     MPI_Comm handle;
     int rank, size, local_rank, local_size;
+    int *world_rank;      /* (size) */
     size_t message_bytes; /* longest message from rank to rank; tests make it small */
     size_t piece_bytes;   /* longest piece of a sum or broadcast; part of what fixes a sum's bits */
+    /* watch.h; watch is NULL where nobody watches, and the others mean nothing */
+    t5_watch *watch;
+    int id;
+    t5_comm *next;
+    _Atomic uint64_t calls; /* collective calls that this rank has entered, the same on all ranks */
 };
 
 /* MPI counts in int: a message stays below 2 GiB. */
@@ -29,8 +39,17 @@ typedef enum {
     T5_WAIT_BUSY  /* everybody is in the middle of it: look for a few milliseconds */
 } t5_wait;
 
-/* Waits for one request; `what` names the operation in the error text. */
-t5_status t5_mpi_wait(MPI_Request *request, t5_wait wait, const char *what, t5_error *err);
+/* Waits for one request of comm; `what`, a literal, names the operation in the error text. Where
+ * comm is watched, only the main thread may wait in it. */
+t5_status t5_mpi_wait(t5_comm *comm, MPI_Request *request, t5_wait wait, const char *what,
+                      t5_error *err);
+/* At the beginning of every collective call of comm. */
+static inline void t5_mpi_enter(t5_comm *comm) {
+    atomic_fetch_add_explicit(&comm->calls, 1, memory_order_relaxed);
+}
+/* A collective call of MPI's that blocks lies between these two. */
+void t5_mpi_begin(t5_comm *comm, const char *what);
+void t5_mpi_end(t5_comm *comm);
 
 /* Sends or receives any number of bytes in messages of at most comm->message_bytes, one after the
  * other; nothing is sent for 0 bytes. */
@@ -41,6 +60,10 @@ t5_status t5_mpi_receive(t5_comm *comm, void *data, size_t bytes, int from, int 
 /* Receives them without keeping them. The sender's message_bytes is at most T5_SCRATCH_BYTES. */
 enum { T5_SCRATCH_BYTES = 1 << 16 };
 t5_status t5_mpi_discard(t5_comm *comm, size_t bytes, int from, int tag, t5_error *err);
+
+/* Starts a thread that signals leave alone: they are the main thread's, which looks at them between
+ * steps. */
+t5_status t5_mpi_thread(pthread_t *thread, void *(*run)(void *), void *user, t5_error *err);
 
 /* CLOCK_MONOTONIC in seconds. */
 double t5_mpi_now(void);

@@ -2,8 +2,8 @@
  * in milliseconds inside and between hosts while rank 0 computes, without a core of its own. */
 #include "mpi/helper.h"
 #include "base/log.h"
+#include "mpi/watch.h"
 #include <pthread.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -21,13 +21,16 @@ typedef struct request {
 struct t5_helper {
     pthread_t thread;
     t5_comm *requests, *replies;
+    t5_watch *watch;
     t5_service_handler *handler;
     void *user;
     void *buffer;      /* T5_REQUEST_BYTES: the request being looked at */
     request *deferred; /* oldest first, each with its data in the same allocation */
     double asked;      /* when the deferred ones were last asked */
+    bool *gone;        /* (ranks) have said goodbye */
     int goodbyes;
-    t5_error lost; /* the first tell that could not be kept */
+    double signed_at; /* when those who wait were last told that somebody is here */
+    t5_error lost;    /* the first tell that could not be kept */
 };
 
 /* A failing MPI leaves the askers waiting for ever and cannot tell them so. */
@@ -46,6 +49,27 @@ static void reply_to(const t5_helper *h, int rank, const t5_error *error, const 
     if (!status)
         status = t5_mpi_send(h->replies, data, bytes, rank, T5_TAG_REPLY_DATA, &err);
     must(h, status, &err);
+}
+
+static void tell_header(const t5_helper *h, int rank, bool later) {
+    const t5_reply_header header = {.later = later};
+    t5_error err = {0};
+    must(h, t5_mpi_send(h->replies, &header, sizeof header, rank, T5_TAG_REPLY, &err), &err);
+}
+
+/* Those who wait for long give up if they hear nothing. */
+static void say_later(t5_helper *h) {
+    const double limit = t5_watch_limit(h->watch), every = limit < 20 ? limit / 4 : 5;
+    const double now = t5_mpi_now();
+    if (limit <= 0 || now - h->signed_at < every)
+        return;
+    h->signed_at = now;
+    for (const request *q = h->deferred; q; q = q->next)
+        if (!q->told)
+            tell_header(h, q->rank, true);
+    for (int r = 0; r < h->requests->size; r++)
+        if (h->gone[r])
+            tell_header(h, r, true);
 }
 
 /* Has one request handled; false: not yet. */
@@ -133,8 +157,9 @@ static bool look(t5_helper *h) {
          t5_mpi_check(MPI_Imrecv(h->buffer, count, MPI_BYTE, &message, &receiving), "MPI_Imrecv",
                       &err),
          &err);
-    must(h, t5_mpi_wait(&receiving, T5_WAIT_BUSY, "MPI_Imrecv", &err), &err);
+    must(h, t5_mpi_wait(h->requests, &receiving, T5_WAIT_BUSY, "MPI_Imrecv", &err), &err);
     if (probed.MPI_TAG == T5_TAG_GOODBYE) {
+        h->gone[probed.MPI_SOURCE] = true;
         h->goodbyes++;
         return true;
     }
@@ -156,36 +181,44 @@ static void *run(void *helper) {
         bool found = look(h);
         if (found || (h->deferred && t5_mpi_now() - h->asked >= ask_every))
             ask_deferred(h);
+        say_later(h);
         if (!found)
             t5_mpi_sleep(look_every);
     }
+    for (int r = 0; r < h->requests->size; r++)
+        tell_header(h, r, false);
     return NULL;
 }
 
-t5_status t5_helper_start(t5_comm *requests, t5_comm *replies, t5_service_handler *handler,
-                          void *user, t5_helper **helper, t5_error *err) {
-    sigset_t all, before;
+static void destroy(t5_helper *h) {
+    if (!h)
+        return;
+    free(h->buffer);
+    free(h->gone);
+    free(h);
+}
+
+t5_status t5_helper_start(t5_comm *requests, t5_comm *replies, t5_watch *watch,
+                          t5_service_handler *handler, void *user, t5_helper **helper,
+                          t5_error *err) {
     t5_helper *h = calloc(1, sizeof *h);
     *helper = NULL;
-    if (h)
+    if (h) {
         h->buffer = malloc(T5_REQUEST_BYTES);
-    if (!h || !h->buffer) {
-        free(h);
+        h->gone = calloc((size_t)requests->size, sizeof *h->gone);
+    }
+    if (!h || !h->buffer || !h->gone) {
+        destroy(h);
         return t5_fail(err, T5_ERR_MEMORY, "no memory for the helper thread");
     }
     h->requests = requests;
     h->replies = replies;
+    h->watch = watch;
     h->handler = handler;
     h->user = user;
-    /* Signals are the main thread's: it looks at them between steps. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&h->thread, NULL, run, h);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed) {
-        free(h->buffer);
-        free(h);
-        return t5_fail(err, T5_ERR_MEMORY, "cannot start the helper thread");
+    if (t5_mpi_thread(&h->thread, run, h, err) != T5_OK) {
+        destroy(h);
+        return err->status;
     }
     *helper = h;
     return T5_OK;
@@ -201,6 +234,5 @@ void t5_helper_finish(t5_helper *h, t5_error *lost) {
         h->deferred = q->next;
         free(q);
     }
-    free(h->buffer);
-    free(h);
+    destroy(h);
 }

@@ -11,7 +11,7 @@
  * The communicator is a blocking one: a non-blocking one starts a thread for every call. */
 #include "mpi/nccl.h"
 #include "cuda/libraries.h"
-#include "mpi/comm_internal.h"
+#include "mpi/watch.h"
 #include <cuda_runtime_api.h>
 #include <nccl.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ struct t5_nccl {
     cudaStream_t stream, sums;      /* the caller's; ours, of high priority */
     cudaEvent_t fork, joined, done; /* done: never captured, so that it can be asked */
     bool started;                   /* a sum that has not been joined */
-    int rank, size;
+    t5_comm *group;
     double timeout;
     t5_error failure; /* sticks */
 };
@@ -51,9 +51,10 @@ static t5_status make_queue(t5_nccl *n, t5_error *err) {
     return err->status;
 }
 
-static t5_status connect_ranks(t5_nccl *n, t5_comm *group, t5_error *err) {
+static t5_status connect_ranks(t5_nccl *n, t5_error *err) {
+    t5_comm *group = n->group;
     ncclUniqueId id = {0};
-    if (n->rank == 0) {
+    if (group->rank == 0) {
         if (t5_nccl_missing())
             t5_fail(err, T5_ERR_COMM, "%s", t5_nccl_missing());
         else
@@ -61,7 +62,9 @@ static t5_status connect_ranks(t5_nccl *n, t5_comm *group, t5_error *err) {
     }
     if (t5_comm_agree(group, err) != T5_OK || t5_comm_bcast(group, 0, &id, sizeof id, err) != T5_OK)
         return err->status;
-    check(ncclCommInitRank(&n->comm, n->size, id, n->rank), "joining the group", err);
+    t5_mpi_begin(group, "making NCCL's communicator");
+    check(ncclCommInitRank(&n->comm, group->size, id, group->rank), "joining the group", err);
+    t5_mpi_end(group);
     return t5_comm_agree(group, err);
 }
 
@@ -73,12 +76,11 @@ t5_status t5_nccl_create(t5_comm *group, void *stream, bool connect, double time
         t5_fail(err, T5_ERR_MEMORY, "out of memory for a communicator of NCCL");
     } else {
         n->stream = stream;
-        n->rank = t5_comm_rank(group);
-        n->size = t5_comm_size(group);
+        n->group = group;
         n->timeout = timeout;
         make_queue(n, err);
     }
-    if (t5_comm_agree(group, err) == T5_OK && (!connect || connect_ranks(n, group, err) == T5_OK))
+    if (t5_comm_agree(group, err) == T5_OK && (!connect || connect_ranks(n, err) == T5_OK))
         *nccl = n;
     else
         t5_nccl_destroy(n);
@@ -88,8 +90,11 @@ t5_status t5_nccl_create(t5_comm *group, void *stream, bool connect, double time
 void t5_nccl_destroy(t5_nccl *n) {
     if (!n)
         return;
-    if (n->comm)
+    if (n->comm) { /* waits for the other ranks */
+        t5_mpi_begin(n->group, "ending NCCL's communicator");
         (void)ncclCommDestroy(n->comm);
+        t5_mpi_end(n->group);
+    }
     if (n->fork)
         (void)cudaEventDestroy(n->fork);
     if (n->joined)
@@ -120,9 +125,14 @@ t5_status t5_nccl_start(t5_nccl *n, void *d_data, int64_t count, t5_sum_type typ
     if (failed_before(n, err) || !n->comm)
         return err->status;
     if (check_cuda(cudaEventRecord(n->fork, n->stream), "marking gradients", err) == T5_OK &&
-        check_cuda(cudaStreamWaitEvent(n->sums, n->fork, 0), "waiting for gradients", err) == T5_OK)
+        check_cuda(cudaStreamWaitEvent(n->sums, n->fork, 0), "waiting for gradients", err) ==
+            T5_OK) {
+        /* the first call connects the ranks, and waits for them */
+        t5_watch_begin(n->group->watch, n->group, "starting a sum of gradients");
         check(ncclAllReduce(d_data, d_data, (size_t)count, stored, ncclSum, n->comm, n->sums),
               "summing gradients", err);
+        t5_watch_end(n->group->watch);
+    }
     n->started = true;
     return remember(n, err);
 }
@@ -138,13 +148,16 @@ t5_status t5_nccl_join(t5_nccl *n, t5_error *err) {
 
 /* Ends what is queued, so that nobody waits for it for ever. */
 static void give_up(t5_nccl *n) {
-    if (n->comm)
-        (void)ncclCommAbort(n->comm);
+    if (!n->comm)
+        return;
+    t5_mpi_begin(n->group, "giving up NCCL's communicator");
+    (void)ncclCommAbort(n->comm);
+    t5_mpi_end(n->group);
     n->comm = NULL;
 }
 
 /* One look at the queue: whether it is done, or has failed. */
-static bool is_over(t5_nccl *n, double waited, t5_error *err) {
+static bool is_over(t5_nccl *n, t5_error *err) {
     cudaError_t at = cudaEventQuery(n->done);
     ncclResult_t theirs = ncclSuccess;
     if (at == cudaSuccess)
@@ -152,24 +165,33 @@ static bool is_over(t5_nccl *n, double waited, t5_error *err) {
     if (at != cudaErrorNotReady)
         check_cuda(at, "summing gradients", err);
     else if (n->comm &&
-             check(ncclCommGetAsyncError(n->comm, &theirs), "looking for errors", err) == T5_OK &&
-             check(theirs, "summing gradients", err) == T5_OK && n->timeout > 0 &&
-             waited > n->timeout)
-        t5_fail(err, T5_ERR_COMM,
-                "rank %d of %d of its group waited more than %g s for the others' gradients "
-                "(parallel.timeout_s)",
-                n->rank, n->size, n->timeout);
+             check(ncclCommGetAsyncError(n->comm, &theirs), "looking for errors", err) == T5_OK)
+        check(theirs, "summing gradients", err);
     return err->status != T5_OK;
 }
 
 /* Looks again and again, because a rank that is gone would be waited for without end. */
+static void wait(t5_nccl *n, t5_error *err) {
+    enum { WORTH_WATCHING = 1000 }; /* looks; an ordinary step is long over then */
+    int looks = 0;
+    for (; !is_over(n, err); looks++) {
+        if (looks < WORTH_WATCHING)
+            continue;
+        if (looks == WORTH_WATCHING && n->comm)
+            t5_watch_begin_limited(n->group->watch, n->group, "the sum of gradients", n->timeout);
+        if (t5_watch_is_over(n->group->watch, err))
+            break;
+        t5_mpi_sleep(50e-6); /* leaves the core to others */
+    }
+    if (looks > WORTH_WATCHING)
+        t5_watch_end(n->group->watch);
+}
+
 t5_status t5_nccl_wait(t5_nccl *n, t5_error *err) {
-    const double started = t5_mpi_now();
+    t5_mpi_enter(n->group);
     if (!failed_before(n, err) &&
         check_cuda(cudaEventRecord(n->done, n->stream), "marking the step", err) == T5_OK)
-        for (int looks = 0; !is_over(n, t5_mpi_now() - started, err); looks++)
-            if (looks > 1000) /* a step is long over; leave the core to others */
-                t5_mpi_sleep(50e-6);
+        wait(n, err);
     if (remember(n, err) != T5_OK)
         give_up(n);
     return err->status;

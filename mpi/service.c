@@ -1,19 +1,23 @@
 /* Every rank's half of the service: asking, telling, starting and stopping. */
 #include "mpi/service.h"
 #include "mpi/helper.h"
+#include "mpi/watch.h"
 #include <assert.h>
 #include <stdlib.h>
 
 struct t5_service {
+    t5_comm *world;
     t5_comm *requests, *replies;
     t5_helper *helper; /* rank 0 */
 };
 
 static t5_status duplicate(t5_comm *comm, size_t message_bytes, t5_comm **copy, t5_error *err) {
     MPI_Comm handle;
+    t5_mpi_begin(comm, "starting the service");
     t5_status status = t5_mpi_check(MPI_Comm_dup(comm->handle, &handle), "MPI_Comm_dup", err);
     if (!status)
         status = t5_comm_wrap(handle, copy, err);
+    t5_mpi_end(comm);
     if (!status)
         (*copy)->message_bytes = message_bytes;
     return status;
@@ -39,13 +43,15 @@ t5_status t5_service_start(t5_comm *world, t5_service_handler *handler, void *us
         if (!duplicate(world, T5_REQUEST_BYTES, &s->requests, &mine))
             duplicate(world, T5_REPLY_PIECE, &s->replies, &mine);
         if (!t5_comm_agree(world, &mine) && world->rank == 0)
-            t5_helper_start(s->requests, s->replies, handler, user, &s->helper, &mine);
+            t5_helper_start(s->requests, s->replies, world->watch, handler, user, &s->helper,
+                            &mine);
         t5_comm_agree(world, &mine);
     }
     if (mine.status) {
         destroy(s);
         return t5_fail(err, mine.status, "%s", mine.text);
     }
+    s->world = world;
     *service = s;
     return T5_OK;
 }
@@ -59,23 +65,31 @@ static t5_status put(t5_service *s, int tag, const void *request, size_t bytes, 
     t5_status status = t5_mpi_check(
         MPI_Isend(request, (int)bytes, MPI_BYTE, 0, tag, s->requests->handle, &sending),
         "MPI_Isend", err);
-    return status ? status : t5_mpi_wait(&sending, T5_WAIT_IDLE, "MPI_Isend", err);
+    return status ? status : t5_mpi_wait(s->requests, &sending, T5_WAIT_IDLE, "MPI_Isend", err);
 }
 
-t5_status t5_service_call(t5_service *s, int kind, const void *request, size_t bytes, void **reply,
-                          size_t *reply_bytes, t5_error *err) {
-    t5_reply_header header;
+/* The header of the reply, however late: each sign from rank 0 lets the wait begin anew. */
+static t5_status hear(t5_service *s, t5_reply_header *header, t5_error *err) {
     MPI_Request receiving;
-    assert(kind >= 0 && kind < T5_SERVICE_KINDS);
-    *reply = NULL;
-    *reply_bytes = 0;
+    do {
+        t5_watch_begin(s->world->watch, NULL, "a request");
+        t5_status status = t5_mpi_check(MPI_Irecv(header, (int)sizeof *header, MPI_BYTE, 0,
+                                                  T5_TAG_REPLY, s->replies->handle, &receiving),
+                                        "MPI_Irecv", err);
+        if (!status)
+            status = t5_mpi_wait(s->replies, &receiving, T5_WAIT_IDLE, "MPI_Irecv", err);
+        if (status)
+            return status;
+    } while (header->later);
+    return T5_OK;
+}
+
+static t5_status call(t5_service *s, int kind, const void *request, size_t bytes, void **reply,
+                      size_t *reply_bytes, t5_error *err) {
+    t5_reply_header header;
     t5_status status = put(s, 2 * kind, request, bytes, err);
     if (!status)
-        status = t5_mpi_check(MPI_Irecv(&header, (int)sizeof header, MPI_BYTE, 0, T5_TAG_REPLY,
-                                        s->replies->handle, &receiving),
-                              "MPI_Irecv", err);
-    if (!status)
-        status = t5_mpi_wait(&receiving, T5_WAIT_IDLE, "MPI_Irecv", err);
+        status = hear(s, &header, err);
     if (status)
         return status;
     if (header.error.status)
@@ -98,19 +112,44 @@ t5_status t5_service_call(t5_service *s, int kind, const void *request, size_t b
     return T5_OK;
 }
 
+t5_status t5_service_call(t5_service *s, int kind, const void *request, size_t bytes, void **reply,
+                          size_t *reply_bytes, t5_error *err) {
+    assert(kind >= 0 && kind < T5_SERVICE_KINDS);
+    *reply = NULL;
+    *reply_bytes = 0;
+    t5_watch_begin(s->world->watch, NULL, "a request");
+    t5_status status = call(s, kind, request, bytes, reply, reply_bytes, err);
+    t5_watch_end(s->world->watch);
+    return status;
+}
+
 t5_status t5_service_tell(t5_service *s, int kind, const void *request, size_t bytes,
                           t5_error *err) {
     assert(kind >= 0 && kind < T5_SERVICE_KINDS);
-    return put(s, 2 * kind + 1, request, bytes, err);
+    t5_watch_begin(s->world->watch, NULL, "a request");
+    t5_status status = put(s, 2 * kind + 1, request, bytes, err);
+    t5_watch_end(s->world->watch);
+    return status;
+}
+
+/* The others may train for hours yet: only rank 0's helper knows when the last of them is done. */
+static t5_status say_goodbye(t5_service *s, t5_error *err) {
+    t5_reply_header header;
+    t5_watch_begin(s->world->watch, NULL, "the end");
+    t5_status status = put(s, T5_TAG_GOODBYE, NULL, 0, err);
+    if (!status)
+        status = hear(s, &header, err);
+    t5_watch_end(s->world->watch);
+    return status;
 }
 
 t5_status t5_service_stop(t5_service *s, t5_error *err) {
     t5_error mine = {0};
     if (!s)
         return T5_OK;
-    if (!put(s, T5_TAG_GOODBYE, NULL, 0, &mine))
+    if (!say_goodbye(s, &mine))
         t5_helper_finish(s->helper, &mine);
-    t5_comm_agree(s->requests, &mine);
+    t5_comm_agree(s->world, &mine);
     destroy(s);
     return mine.status ? t5_fail(err, mine.status, "%s", mine.text) : T5_OK;
 }

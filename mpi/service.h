@@ -1,7 +1,9 @@
 /* Requests to rank 0, answered by a helper thread there while rank 0 trains (a duplicate
  * communicator; matched probe, receive and send; 1 ms sleep between looks). Knows nothing of what
  * the requests mean: src/run gives the handler. Where MPI itself fails on the helper thread, nobody
- * can be told any more: it logs the error and ends the job. */
+ * can be told any more: it logs the error and ends the job. A rank may wait for a reply for as long
+ * as the helper says that it is there; after parallel.timeout_s (t5_comm_set_timeout) without any
+ * sign from it the rank ends the job. */
 #ifndef T5_MPI_SERVICE_H
 #define T5_MPI_SERVICE_H
 #include "mpi/comm.h"

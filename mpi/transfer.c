@@ -16,7 +16,7 @@ t5_status t5_mpi_send(t5_comm *comm, const void *data, size_t bytes, int to, int
         t5_status status = t5_mpi_check(
             MPI_Isend(at, (int)now, MPI_BYTE, to, tag, comm->handle, &request), "MPI_Isend", err);
         if (!status)
-            status = t5_mpi_wait(&request, T5_WAIT_BUSY, "MPI_Isend", err);
+            status = t5_mpi_wait(comm, &request, T5_WAIT_BUSY, "MPI_Isend", err);
         if (status)
             return status;
         at += now;
@@ -34,7 +34,7 @@ t5_status t5_mpi_receive(t5_comm *comm, void *data, size_t bytes, int from, int 
         t5_status status = t5_mpi_check(
             MPI_Irecv(at, (int)now, MPI_BYTE, from, tag, comm->handle, &request), "MPI_Irecv", err);
         if (!status)
-            status = t5_mpi_wait(&request, T5_WAIT_BUSY, "MPI_Irecv", err);
+            status = t5_mpi_wait(comm, &request, T5_WAIT_BUSY, "MPI_Irecv", err);
         if (status)
             return status;
         at += now;
@@ -98,6 +98,7 @@ t5_status t5_comm_gather(t5_comm *comm, const void *data, size_t bytes, void **a
     MPI_Request request;
     *all = NULL;
     *offsets = NULL;
+    t5_mpi_enter(comm);
     if (comm->rank == 0) {
         sizes = calloc((size_t)comm->size, sizeof *sizes);
         *offsets = calloc((size_t)comm->size + 1, sizeof **offsets);
@@ -109,7 +110,7 @@ t5_status t5_comm_gather(t5_comm *comm, const void *data, size_t bytes, void **a
     if (t5_mpi_check(
             MPI_Igather(&own, 1, MPI_UINT64_T, sizes, 1, MPI_UINT64_T, 0, comm->handle, &request),
             "MPI_Igather", &mine) ||
-        t5_mpi_wait(&request, T5_WAIT_BUSY, "MPI_Igather", &mine))
+        t5_mpi_wait(comm, &request, T5_WAIT_BUSY, "MPI_Igather", &mine))
         goto done;
     if (comm->rank == 0)
         make_room(sizes, comm->size, *offsets, all, &mine);
@@ -150,9 +151,9 @@ static t5_status exchange_round(t5_comm *comm, int k, const char *data, const si
                 MPI_Isend(out, (int)send, MPI_BYTE, behind, TAG_PART, comm->handle, &sending),
                 "MPI_Isend", err);
         if (!status)
-            status = t5_mpi_wait(&taking, T5_WAIT_BUSY, "MPI_Irecv", err);
+            status = t5_mpi_wait(comm, &taking, T5_WAIT_BUSY, "MPI_Irecv", err);
         if (!status)
-            status = t5_mpi_wait(&sending, T5_WAIT_BUSY, "MPI_Isend", err);
+            status = t5_mpi_wait(comm, &sending, T5_WAIT_BUSY, "MPI_Isend", err);
         if (status)
             return status;
         out += send;
@@ -172,6 +173,7 @@ t5_status t5_comm_exchange(t5_comm *comm, const void *data, const size_t *send_b
     size_t *offsets = calloc(2 * (n + 1), sizeof *offsets);
     size_t *from = offsets, *to = offsets ? offsets + n + 1 : NULL;
     *received = NULL;
+    t5_mpi_enter(comm);
     if (!sizes || !offsets)
         t5_fail(&mine, T5_ERR_MEMORY, "no memory for an exchange");
     if (t5_comm_agree(comm, &mine))
@@ -183,7 +185,7 @@ t5_status t5_comm_exchange(t5_comm *comm, const void *data, const size_t *send_b
     if (t5_mpi_check(MPI_Ialltoall(sizes, 1, MPI_UINT64_T, sizes + n, 1, MPI_UINT64_T, comm->handle,
                                    &request),
                      "MPI_Ialltoall", &mine) ||
-        t5_mpi_wait(&request, T5_WAIT_BUSY, "MPI_Ialltoall", &mine))
+        t5_mpi_wait(comm, &request, T5_WAIT_BUSY, "MPI_Ialltoall", &mine))
         goto done;
     make_room(sizes + n, comm->size, to, received, &mine);
     if (t5_comm_agree(comm, &mine))

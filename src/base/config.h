@@ -133,7 +133,7 @@ typedef struct t5_config {
     t5_speculate speculative;
     bool share_gpu;       /* several ranks may use one GPU */
     t5_reduce reduce;     /* how gradients travel between GPUs */
-    double timeout_s;     /* that a rank waits for its group's gradients on GPUs; 0: for ever */
+    double timeout_s;     /* that ranks wait for one another; 0: for ever */
     char *baseline_trial; /* NULL: figures or none */
     double baseline[T5_N_FIGURES];
     char *decide_by; /* baseline.metric: the figure that decides "improved" */

@@ -200,7 +200,7 @@ static const t5_config_key keys[] = {
      "how the gradients of a group's GPUs travel to each other; bf16: half the bytes, summed in bfloat16",
      T5_KEY_CHOICE, AT(reduce)},
     {"parallel.timeout_s", NUMBER, "600", "[0, inf)",
-     "seconds that a rank waits for the gradients of its group's GPUs before it gives up; 0: for ever",
+     "seconds after which a rank that does not come, or shows no sign of life, is named and the job ends with status 1; 0: never",
      T5_KEY_NUMBER, AT(timeout_s)},
 
     {"baseline.trial", STRING, "(none)", "the name of a trial",

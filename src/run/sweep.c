@@ -128,7 +128,8 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
         t5_prepare(command, t5_comm_size(world), true, &p, err);
     if (t5_comm_agree(world, err) != T5_OK ||
         t5_setup_share(world, &p.settings, p.source.tokenizer_block, p.source.tokenizer_bytes,
-                       root ? t5_dataset_labels(p.source.set) : NULL, &setup, err) != T5_OK)
+                       root ? t5_dataset_labels(p.source.set) : NULL, &setup, err) != T5_OK ||
+        t5_comm_set_timeout(world, setup.settings.timeout_s, err) != T5_OK)
         goto done;
     if (t5_devices_open(world, &setup.settings.device, &device, &bf16, err) != T5_OK)
         goto done;

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Jobs in which a rank does not come (missing.c): they must end with status 1 and a line that names it; those in which
+# it is only late must end well. usage: missing.sh MPIRUN MISSING. The 60 seconds tell a hang from an end.
+set -u
+mpirun=$1 missing=$2
+said=$(mktemp) || exit 1
+trap 'rm -f "$said"' EXIT
+bad=0
+
+# play SCENARIO STATUS TEXT: TEXT is a pattern of grep
+play() {
+    timeout -k 5 60 "$mpirun" -np 3 "$missing" "$1" >"$said" 2>&1
+    status=$?
+    if [ "$status" -ne "$2" ] || ! grep -q -e "$3" "$said"; then
+        echo "$1: status $status instead of $2, or nothing said like \"$3\":"
+        sed 's/^/    /' "$said"
+        bad=1
+    fi
+}
+
+play no_such_scenario 3 "no scenario"
+play stopped 1 "rank 2 "
+play root_stopped 1 "rank 0 has shown no sign of life for 1 s"
+play busy 1 "missing: rank 1 (busy elsewhere)"
+play queue_without_root 1 "rank 0 "
+play queue_without_helper 1 "rank 0 has not answered a request for 1 s"
+play last_trial 1 "rank 1 has shown no sign of life for 1 s"
+play end 1 "rank 1 "
+play finalize 1 "MPI has not come to its end for 1 s"
+play slow 0 "all came"
+play suspended 0 "all came"
+play long_queue 0 "all came"
+exit "$bad"
