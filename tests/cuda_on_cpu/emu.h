@@ -19,6 +19,10 @@
 
 namespace emu {
 using Op = std::function<void()>;
+/* A part of an operation that may have to wait for others; asked again until it says that it is
+ * done. A new one is made for each time that the operation runs. */
+using Step = std::function<bool()>;
+using MakeStep = std::function<Step()>;
 
 /* What a GPU answers by a fault, or by undefined behaviour: says where it happened and ends the
  * process, since a test that went on would prove nothing. */
@@ -36,7 +40,8 @@ void expose(bool open); /* device memory is the host's to touch only while an op
 
 /* stream.cpp */
 void submit(cudaStream_t, Op); /* runs, queues or records an operation of a stream */
-bool is_capturing();           /* some stream is */
+void submit_steps(cudaStream_t, MakeStep);
+bool is_capturing(); /* some stream is */
 bool is_capturing(cudaStream_t);
 /* What must not be called during a capture: the capture under way is lost, which its end says. */
 cudaError_t lose_capture(cudaError_t e = cudaErrorStreamCaptureUnsupported);

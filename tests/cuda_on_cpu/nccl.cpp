@@ -5,6 +5,7 @@
 #include <climits>
 #include <cstring>
 #include <cuda_bf16.h>
+#include <memory>
 #include <mpi.h>
 #include <nccl.h>
 #include <vector>
@@ -16,6 +17,7 @@ extern "C" const char *t5_nccl_missing(void) { /* src/cuda/libraries.h */
 struct ncclComm {
     MPI_Comm comm; /* MPI_COMM_NULL: one rank */
     int rank, size;
+    std::shared_ptr<bool> aborted = std::make_shared<bool>(false);
 };
 namespace {
 enum { TAG_FIRST = 30000, TAGS = 1000 };
@@ -79,20 +81,49 @@ MPI_Comm connect(const std::vector<int> &members, int number) {
     return comm;
 }
 
-/* In float for bfloat16, as NCCL sums it at least. */
-void sum(const void *in, void *out, size_t n, ncclDataType_t t, MPI_Comm comm) {
-    std::vector<float> x(n);
-    for (size_t i = 0; i < n; i++)
-        x[i] = t == ncclFloat32 ? ((const float *)in)[i]
-                                : __bfloat162float(((const __nv_bfloat16 *)in)[i]);
-    if (comm != MPI_COMM_NULL)
-        MPI_Allreduce(MPI_IN_PLACE, x.data(), (int)n, MPI_FLOAT, MPI_SUM, comm);
-    for (size_t i = 0; i < n; i++)
-        if (t == ncclFloat32)
-            ((float *)out)[i] = x[i];
-        else
-            ((__nv_bfloat16 *)out)[i] = __float2bfloat16(x[i]);
-}
+/* One sum under way. In float for bfloat16, as NCCL sums it at least. */
+struct Sum {
+    const void *in;
+    void *out;
+    size_t n;
+    ncclDataType_t type;
+    MPI_Comm comm;
+    std::shared_ptr<bool> aborted;
+    std::vector<float> x = {};
+    MPI_Request request = MPI_REQUEST_NULL;
+    bool started = false;
+
+    void start() {
+        started = true;
+        x.resize(n);
+        for (size_t i = 0; i < n; i++)
+            x[i] = type == ncclFloat32 ? ((const float *)in)[i]
+                                       : __bfloat162float(((const __nv_bfloat16 *)in)[i]);
+        if (comm != MPI_COMM_NULL)
+            MPI_Iallreduce(MPI_IN_PLACE, x.data(), (int)n, MPI_FLOAT, MPI_SUM, comm, &request);
+    }
+    void finish() {
+        for (size_t i = 0; i < n; i++)
+            if (type == ncclFloat32)
+                ((float *)out)[i] = x[i];
+            else
+                ((__nv_bfloat16 *)out)[i] = __float2bfloat16(x[i]);
+    }
+    bool step() {
+        int done = 1;
+        if (*aborted) { /* what it would have read and written stays: MPI may still do so */
+            if (request != MPI_REQUEST_NULL)
+                new std::vector<float>(std::move(x));
+            return true;
+        }
+        if (!started)
+            start();
+        MPI_Test(&request, &done, MPI_STATUS_IGNORE);
+        if (done)
+            finish();
+        return done != 0;
+    }
+};
 } // namespace
 
 extern "C" {
@@ -137,7 +168,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t *c, int n, ncclUniqueId id, int r
             return ncclInvalidArgument;
         comm = connect(members, x.number);
     }
-    *c = new ncclComm{comm, rank, n};
+    *c = new ncclComm{comm, rank, n, std::make_shared<bool>(false)};
     return ncclSuccess;
 }
 ncclResult_t ncclCommInitRank(ncclComm_t *c, int n, ncclUniqueId id, int rank) {
@@ -155,8 +186,10 @@ ncclResult_t ncclCommDestroy(ncclComm_t c) {
     delete c;
     return ncclSuccess;
 }
-/* Without the others: what is queued may stay undone, and the MPI communicator stays behind. */
+/* Without the others: what is queued stays undone, and the MPI communicator stays behind. */
 ncclResult_t ncclCommAbort(ncclComm_t c) {
+    if (c)
+        *c->aborted = true;
     delete c;
     return ncclSuccess;
 }
@@ -195,7 +228,13 @@ ncclResult_t ncclAllReduce(const void *in, void *out, size_t n, ncclDataType_t t
     if (!emu::is_device(in, bytes) || !emu::is_device(out, bytes))
         return ncclInvalidArgument;
     MPI_Comm comm = c->comm;
-    auto reduce = [=] { emu::submit(s, [=] { sum(in, out, n, t, comm); }); };
+    auto aborted = c->aborted;
+    auto reduce = [=] {
+        emu::submit_steps(s, [=]() -> emu::Step {
+            auto sum = std::make_shared<Sum>(Sum{in, out, n, t, comm, aborted});
+            return [sum] { return sum->step(); };
+        });
+    };
     if (depth)
         group.push_back(reduce); /* until the outermost ncclGroupEnd */
     else

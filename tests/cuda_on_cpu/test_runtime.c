@@ -168,7 +168,7 @@ static void test_graph(void **state) {
     OK(sample_scale(x, N, 10.0f, b));
     OK(cudaEventRecord(join, b)), OK(cudaStreamWaitEvent(a, join, 0));
     OK(cudaStreamEndCapture(a, &graph));
-    REFUSED(cudaGraphInstantiate(&exec, graph, 8), cudaErrorInvalidValue);
+    REFUSED(cudaGraphInstantiate(&exec, graph, 4), cudaErrorInvalidValue);
     OK(cudaGraphInstantiate(&exec, graph, 0));
     for (int step = 0; step < 3; step++) {
         for (int i = 0; i < N; i++)
