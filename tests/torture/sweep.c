@@ -44,6 +44,11 @@ void sweep_prepare(const char *program, const char *mpirun, const char *source) 
     process_settings(here.folder);
 }
 
+const char *sweep_process(void) {
+    const char *slash = strrchr(here.program, '/');
+    return slash ? slash + 1 : here.program;
+}
+
 void sweep_clean(void) {
     if (chdir("/") == 0)
         shell("rm -rf '%s'", here.folder);

@@ -18,6 +18,8 @@ typedef struct sweep_shape {
  * unless the variable T5MPI of the environment names another one; mpirun: tests/mpirun.sh, source:
  * the repository. Absolute paths, kept. */
 void sweep_prepare(const char *program, const char *mpirun, const char *source);
+/* What the processes of the program are called. */
+const char *sweep_process(void);
 /* Removes that folder. */
 void sweep_clean(void);
 

@@ -96,7 +96,7 @@ static moment choose_moment(dice *d, double whole) {
 /* Kills one rank, mpirun, or all of them. */
 static void kill_some(dice *d, process *p, tracked *t, bool mpirun) {
     pid_t ranks[MAX_RANKS];
-    int n = process_children(p, mpirun ? "t5mpi" : "orted", ranks);
+    int n = process_children(p, mpirun ? sweep_process() : "orted", ranks);
     int whom = pick(d, 4), which = n > 0 ? pick(d, n) : 0;
     track(t, ranks, n);
     counts.kills++;
