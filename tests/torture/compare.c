@@ -11,6 +11,7 @@ typedef struct pair {
     const compare_rules *rules;
     compare_verdict verdict;
     const char *file; /* relative to the runs */
+    bool is_weight;   /* what is compared */
 } pair;
 
 static void differ(pair *p, const char *where, const char *what) {
@@ -47,10 +48,10 @@ static bool jumps(const pair *p, const char *path) {
 /* ---- values ---- */
 
 static bool same_float(const pair *p, const void *a, const void *b, size_t size) {
-    double x, y;
+    double within = p->is_weight ? p->rules->weights_within : p->rules->within, x, y;
     if (memcmp(a, b, size) == 0)
         return true;
-    if (p->rules->within <= 0)
+    if (within <= 0)
         return false;
     if (size == sizeof(double)) {
         memcpy(&x, a, sizeof x);
@@ -62,7 +63,7 @@ static bool same_float(const pair *p, const void *a, const void *b, size_t size)
         x = (double)f;
         y = (double)g;
     }
-    return fabs(x - y) <= p->rules->within * fmax(1, fmax(fabs(x), fabs(y)));
+    return fabs(x - y) <= within * fmax(1, fmax(fabs(x), fabs(y)));
 }
 
 static bool same_value(const pair *p, hid_t type, const char *a, const char *b);
@@ -251,8 +252,11 @@ static void compare_objects(pair *p, hid_t a, hid_t b, const char *path) {
         compare_groups(p, a, b, path);
     else if (kind != H5I_DATASET)
         differ(p, path, "no group and no data set");
-    else if (!jumps(p, path) && !(p->rules->within > 0 && strncmp(path, "/arrays/", 8) == 0))
-        compare_values(p, a, b, false, path); /* with /arrays/places: the checksums */
+    else if (!jumps(p, path) && !(p->rules->within > 0 && strncmp(path, "/arrays/", 8) == 0)) {
+        p->is_weight = strncmp(path, "/weights/", 9) == 0; /* /arrays/places has their checksums */
+        compare_values(p, a, b, false, path);
+        p->is_weight = false;
+    }
 }
 
 /* ---- files ---- */

@@ -16,6 +16,9 @@ typedef struct compare_rules {
     /* > 0: floating-point values may differ by this much of the larger one (or of 1), and what
      * answers were given, and how they were scored, is not looked at */
     double within;
+    /* the same for weights: AdamW divides by the gradient's own size, so that where a gradient is
+     * nothing but rounding a weight may move by up to the learning rate */
+    double weights_within;
     FILE *out; /* the first difference of every item */
 } compare_rules;
 

@@ -182,7 +182,9 @@ static const char *run_round(dice *d, const struct mode *mode, double whole) {
     if (!all_gone(&t, 60) && !wrong)
         wrong = "a process of a killed run goes on";
     reference_of(mode, name);
-    compare_rules rules = {mode->other_ranks, mode->within, stdout};
+    compare_rules rules = {mode->other_ranks, mode->within, SWEEP_RATE, stdout};
+    if (mode->within <= 0)
+        rules.weights_within = 0;
     if (!wrong && compare_runs(name, "out", &rules) != COMPARE_SAME)
         wrong = "the results are not those of the undisturbed run";
     return wrong;
