@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { EXIT_FAILED = 1, EXIT_WRONG_INPUT = 2 };
+enum { EXIT_FAILED = 1, EXIT_WRONG_INPUT = 2, EXIT_GO_ON = 75 };
 
 static int exit_status(const t5_error *err) {
     switch (err->status) {
@@ -23,6 +23,8 @@ static int exit_status(const t5_error *err) {
         return EXIT_SUCCESS;
     case T5_ERR_INPUT:
         return EXIT_WRONG_INPUT;
+    case T5_INTERRUPTED:
+        return EXIT_GO_ON;
     default:
         return EXIT_FAILED;
     }
@@ -45,13 +47,19 @@ static int print_version(void) {
 }
 
 /* Commands that run on the ranks that mpirun started. */
-static int with_ranks(int argc, char **argv, const t5_cli *cli, t5_error *err) {
+static int with_ranks(int argc, char **argv, t5_cli *cli, t5_error *err) {
     t5_comm *world = NULL;
+    t5_stop *stop = NULL;
     t5_error start = {0};
     int n_failed = 0;
 
-    if (t5_comm_start(&argc, &argv, &world, &start) != T5_OK)
+    if (cli->verb == T5_CLI_RUN) /* before MPI makes threads */
+        t5_stop_create(&stop, &start);
+    if (start.status != T5_OK || t5_comm_start(&argc, &argv, &world, &start) != T5_OK) {
+        t5_stop_destroy(stop);
         return complain(&start);
+    }
+    cli->command.stop = stop;
     bool root = t5_comm_rank(world) == 0;
     t5_log_setup(T5_LOG_WARNING, t5_comm_size(world) > 1 ? t5_comm_rank(world) : -1);
     if (err->status == T5_OK && cli->verb == T5_CLI_PLAN)
@@ -64,6 +72,7 @@ static int with_ranks(int argc, char **argv, const t5_cli *cli, t5_error *err) {
     else if (n_failed > 0)
         status = EXIT_FAILED;
     t5_comm_finish(world);
+    t5_stop_destroy(stop);
     return status;
 }
 

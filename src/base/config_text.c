@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a trial has of its own is compared trial by trial; where files lie, how much is done at a
+/* More epochs are a way to go on with a run, too, for the trials that have not ended. What a trial
+ * has of its own is compared trial by trial; where files lie, how much is done at a
  * time and how often it is written changes nothing. nan_retries decides only whether a trial fails:
  * more of them are a way to go on with those that did. */
 static bool is_left_out(const char *path) {
-    static const char *const out[] = {"train.learning_rate",
+    static const char *const out[] = {"train.epochs",
+                                      "train.learning_rate",
                                       "train.top_n",
                                       "train.seed",
                                       "train.loss",

@@ -71,6 +71,8 @@ const char *t5_status_name(t5_status status) {
         return "nothing to train on";
     case T5_STOPPED:
         return "stopped";
+    case T5_INTERRUPTED:
+        return "interrupted";
     }
     return "unknown";
 }

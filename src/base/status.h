@@ -13,7 +13,8 @@ typedef enum {
     T5_ERR_COMM,    /* MPI, NCCL failed */
     T5_ERR_NUMERIC, /* NaN or infinity in a loss or a gradient */
     T5_ERR_EMPTY,   /* nothing left to train on after the filter */
-    T5_STOPPED      /* stopped on purpose (a signal, a pruned speculative trial) */
+    T5_STOPPED,     /* stopped on purpose (a pruned speculative trial, a reader that went away) */
+    T5_INTERRUPTED  /* a signal asked for it: exit status 75 */
 } t5_status;
 
 typedef struct t5_error {

@@ -91,7 +91,8 @@ static const char all[] =
     "  mpirun -np 4 t5mpi sweep.cfg          four ranks, trials side by side\n"
     "\n"
     "Exit status: 0 every trial completed; 1 some trial failed, or the job broke off;\n"
-    "2 the command line, the configuration or the data are wrong, nothing was started.\n";
+    "2 the command line, the configuration or the data are wrong, nothing was started;\n"
+    "75 stopped by a signal after a checkpoint: run it again with --resume.\n";
 
 const char *t5_cli_help(t5_cli_verb about) {
     switch (about) {

@@ -26,6 +26,13 @@ static t5_status fill_batch(t5_batch *b, const t5_shard *s, int64_t from, int64_
     return err->status;
 }
 
+/* Between two batches, on this rank alone: the ranks agree before they next meet. */
+static t5_status check_stop(const t5_worker *w, t5_error *err) {
+    return t5_stop_signal(w->stop)
+               ? t5_fail(err, T5_INTERRUPTED, "stopped during an evaluation; --resume repeats it")
+               : T5_OK;
+}
+
 /* This rank's sum of token losses and number of target tokens. */
 static t5_status shard_loss(t5_worker *w, t5_model *model, const t5_shard *s,
                             const t5_evaluation *e, double sums[2], t5_error *err) {
@@ -34,7 +41,8 @@ static t5_status shard_loss(t5_worker *w, t5_model *model, const t5_shard *s,
     t5_batch_init(&b);
     for (int64_t i = 0; i < s->n && err->status == T5_OK; i += batch) {
         int64_t to = i + batch < s->n ? i + batch : s->n;
-        if (fill_batch(&b, s, i, to, true, t5_model_shape(model)->start_id, err) != T5_OK)
+        if (check_stop(w, err) != T5_OK ||
+            fill_batch(&b, s, i, to, true, t5_model_shape(model)->start_id, err) != T5_OK)
             break;
         t5_input in = t5_input_of(&b);
         sums[1] += b.n_dec;
@@ -68,7 +76,8 @@ static t5_status shard_answers(t5_worker *w, t5_model *model, const t5_shard *s,
     for (int64_t i = 0; i < s->n; i += batch) {
         int64_t to = i + batch < s->n ? i + batch : s->n;
         int32_t *length = ids + (size_t)batch * (size_t)max_length;
-        if (fill_batch(&b, s, i, to, false, shape->start_id, err) != T5_OK)
+        if (check_stop(w, err) != T5_OK ||
+            fill_batch(&b, s, i, to, false, shape->start_id, err) != T5_OK)
             break;
         t5_input in = t5_input_of(&b);
         if (t5_generate(model, &in, &g, ids, length, NULL, err) != T5_OK)

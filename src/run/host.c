@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 struct t5_host {
     const t5_config *config;
@@ -12,9 +13,13 @@ struct t5_host {
     t5_schedule *schedule;
     t5_trial_summary *summaries;
     int decide_by; /* number of the deciding metric */
+    uint64_t fingerprint;
+    const t5_stop *stop;
+    int signal; /* that a group has told of */
     /* replies stay valid until the next request */
     t5_assignment assignment;
     t5_verdict verdict;
+    int stops;
 };
 
 static double baseline_figure(const t5_config *config) {
@@ -44,7 +49,7 @@ static void summary_of_plan(const t5_host *host, int trial, t5_trial_summary *s)
 }
 
 t5_status t5_host_create(const t5_config *config, const t5_plan *plan, t5_source *source,
-                         t5_console *console, t5_host **out, t5_error *err) {
+                         t5_console *console, const t5_stop *stop, t5_host **out, t5_error *err) {
     t5_host *host = calloc(1, sizeof *host);
     *out = NULL;
     if (host)
@@ -57,6 +62,7 @@ t5_status t5_host_create(const t5_config *config, const t5_plan *plan, t5_source
     host->plan = plan;
     host->source = source;
     host->console = console;
+    host->stop = stop;
     host->decide_by = t5_metric_find(config->decide_by);
     if (t5_schedule_create(plan, config->speculative, baseline_figure(config), &host->schedule,
                            err) != T5_OK) {
@@ -113,8 +119,24 @@ t5_status t5_host_check_reply(void **reply, size_t *bytes, t5_error *err) {
     return t5_fail(err, f.error.status, "%s", f.error.text);
 }
 
+void t5_host_set_fingerprint(t5_host *host, uint64_t run) {
+    host->fingerprint = run;
+}
+
+int t5_host_signal(const t5_host *host) {
+    return host->signal ? host->signal : t5_stop_signal(host->stop);
+}
+
+/* Of the run's and of what the trial has of its own; field by field, as structs have gaps. */
+static uint64_t trial_fingerprint(const t5_host *host, const t5_trial_spec *s) {
+    const double numbers[] = {s->learning_rate,        (double)s->top_n, (double)s->loss.kind,
+                              s->loss.label_smoothing, s->loss.gamma,    s->loss.alpha};
+    uint64_t h = XXH3_64bits_withSeed(numbers, sizeof numbers, host->fingerprint);
+    return XXH3_64bits_withSeed(&s->seed, sizeof s->seed, h);
+}
+
 static bool give_trial(t5_host *host, t5_reply *reply) {
-    int trial = t5_schedule_next(host->schedule);
+    int trial = t5_host_signal(host) ? T5_SCHEDULE_OVER : t5_schedule_next(host->schedule);
     if (trial == T5_SCHEDULE_WAIT)
         return false;
     memset(&host->assignment, 0, sizeof host->assignment);
@@ -123,6 +145,7 @@ static bool give_trial(t5_host *host, t5_reply *reply) {
         const t5_plan_trial *t = &host->plan->trials[trial];
         strcpy(host->assignment.name, t->name);
         host->assignment.spec = t->spec;
+        host->assignment.fingerprint = trial_fingerprint(host, &t->spec);
         host->assignment.speculative = !t5_schedule_is_reached(host->schedule, trial);
         t5_console_start(host->console, trial, host->assignment.speculative);
     }
@@ -195,6 +218,12 @@ void t5_host_keep(t5_host *host, int trial, const t5_trial_summary *from) {
 static void take_summary(t5_host *host, int trial, const t5_trial_summary *s) {
     char how[1100];
     bool done = strcmp(s->status, "failed") != 0 && strcmp(s->status, "skipped") != 0;
+    if (strcmp(s->status, "stopped") == 0) { /* it has not ended: nothing is decided by it */
+        memcpy(host->summaries[trial].status, s->status, sizeof s->status);
+        memcpy(host->summaries[trial].reason, s->reason, sizeof s->reason);
+        t5_console_end(host->console, trial, s->status);
+        return;
+    }
     t5_host_keep(host, trial, s);
     snprintf(how, sizeof how, "%s%s%s", done ? "completed" : s->status, s->reason[0] ? ": " : "",
              s->reason);
@@ -229,6 +258,7 @@ static const size_t request_bytes[] = {
     [T5_MSG_WEIGHTS] = sizeof(t5_weights_request),
     [T5_MSG_PROGRESS] = sizeof(t5_progress),
     [T5_MSG_VERDICT] = sizeof(t5_progress),
+    [T5_MSG_STOP] = sizeof(t5_stop_request),
     [T5_MSG_DONE] = sizeof(t5_done),
 };
 
@@ -239,6 +269,7 @@ bool t5_host_handle(void *user, int rank, int kind, const void *request, size_t 
     t5_done done;
     t5_shard_request want;
     t5_weights_request piece;
+    t5_stop_request stop;
 
     if (kind < T5_MSG_NEXT || kind > T5_MSG_DONE || bytes != request_bytes[kind]) {
         t5_error err = {0};
@@ -266,6 +297,13 @@ bool t5_host_handle(void *user, int rank, int kind, const void *request, size_t 
         if (kind == T5_MSG_VERDICT)
             give_verdict(host, progress.trial, reply);
         return true;
+    case T5_MSG_STOP:
+        memcpy(&stop, request, sizeof stop);
+        host->signal = host->signal ? host->signal : stop.signal;
+        host->stops = t5_host_signal(host);
+        reply->data = &host->stops;
+        reply->bytes = sizeof host->stops;
+        return true;
     default:
         memcpy(&done, request, sizeof done);
         take_summary(host, done.trial, &done.summary);
@@ -284,8 +322,8 @@ static const char *final_status(const t5_host *host, int trial) {
         return t5_schedule_is_reached(host->schedule, trial) ? "completed" : "skipped";
     case T5_TRIAL_RUNNING:
         return s->status;
-    default:
-        return "skipped";
+    default: /* never ran: after a signal it still may */
+        return t5_host_signal(host) ? s->status : "skipped";
     }
 }
 

@@ -7,18 +7,24 @@
 #include "run/messages.h"
 #include "run/schedule.h"
 #include "run/source.h"
+#include "run/stop.h"
 
 typedef struct t5_host t5_host;
 
-/* config, plan, source and console must outlive the host. */
+/* config, plan, source, console and stop (NULL: no signals) must outlive the host. */
 t5_status t5_host_create(const t5_config *config, const t5_plan *plan, t5_source *source,
-                         t5_console *console, t5_host **host, t5_error *err);
+                         t5_console *console, const t5_stop *stop, t5_host **host, t5_error *err);
 void t5_host_destroy(t5_host *host);
 t5_service_handler t5_host_handle; /* user: the host */
 
 /* One per trial of the plan. Those that never ran are "pending"; after t5_host_settle, "skipped".
  */
 t5_trial_summary *t5_host_summaries(t5_host *host);
+/* Before the service starts: a number for the run's settings and data (t5_assignment has one for
+ * each trial made of it). */
+void t5_host_set_fingerprint(t5_host *host, uint64_t run);
+/* The signal on which the run stops, 0: none. No trial is given out any more then. */
+int t5_host_signal(const t5_host *host);
 /* Before the service starts: a trial has ended in an earlier run, as its file says. */
 void t5_host_keep(t5_host *host, int trial, const t5_trial_summary *summary);
 /* After the service has stopped: final statuses in summaries and files. */

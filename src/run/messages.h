@@ -15,6 +15,7 @@ enum {
     T5_MSG_WEIGHTS,  /* t5_weights_request; reply: the elements, or a t5_error if it failed */
     T5_MSG_PROGRESS, /* t5_progress, told, no reply */
     T5_MSG_VERDICT,  /* t5_progress at the end of an epoch; reply t5_verdict */
+    T5_MSG_STOP,     /* t5_stop_request; reply: int, the signal on which the run stops, or 0 */
     T5_MSG_DONE      /* t5_done; reply: any number of t5_status_change to be written */
 };
 
@@ -23,6 +24,7 @@ typedef struct t5_assignment {
     char name[128];
     t5_trial_spec spec;
     bool speculative;
+    uint64_t fingerprint; /* of what the trial's course depends on */
 } t5_assignment;
 
 typedef struct t5_shard_request {
@@ -37,6 +39,11 @@ typedef struct t5_weights_request {
     char name[96];
     int64_t first, n;
 } t5_weights_request;
+
+/* Has anybody been asked to stop? From a group that knows of a signal (else 0). */
+typedef struct t5_stop_request {
+    int signal;
+} t5_stop_request;
 
 typedef struct t5_done {
     int trial;

@@ -2,6 +2,7 @@
 #include "io/file.h"
 #include "io/replace.h"
 #include "run/index.h"
+#include "run/keeper.h"
 #include "run/results_read.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,7 +73,8 @@ static bool has_ended(const t5_trial_summary *s, bool retry_failed) {
 }
 
 static t5_status keep_trial(t5_store_reader *r, const t5_plan_trial *t, int trial,
-                            bool retry_failed, t5_host *host, int *n_kept, t5_error *err) {
+                            bool retry_failed, const char *dir, t5_host *host, int *n_kept,
+                            t5_error *err) {
     char path[192];
     t5_trial_summary s;
     snprintf(path, sizeof path, "/trials/%s", t->name);
@@ -83,6 +85,8 @@ static t5_status keep_trial(t5_store_reader *r, const t5_plan_trial *t, int tria
     if (t5_plan_same_spec(&s.spec, &t->spec) && has_ended(&s, retry_failed)) {
         t5_host_keep(host, trial, &s);
         ++*n_kept;
+        if (strcmp(s.status, "failed") != 0) /* the earlier run was killed before it could */
+            t5_keeper_forget(dir, t->name);
     }
     return T5_OK;
 }
@@ -113,7 +117,8 @@ t5_status t5_resume(const t5_prepared *p, uint64_t fingerprint, bool retry_faile
     if (t5_store_open(path, &r, err) == T5_OK && check_part(r, path, p->part, err) == T5_OK &&
         check_same(r, path, p, fingerprint, err) == T5_OK)
         for (int t = 0; t < p->plan.n && err->status == T5_OK; t++)
-            keep_trial(r, &p->plan.trials[t], t, retry_failed, host, n_kept, err);
+            keep_trial(r, &p->plan.trials[t], t, retry_failed, p->config->output_dir, host, n_kept,
+                       err);
     t5_store_close(r);
     return err->status;
 }

@@ -1,5 +1,6 @@
 #include "run/sweep.h"
 #include "base/log.h"
+#include "run/again.h"
 #include "run/claim.h"
 #include "run/index.h"
 #include "run/prepare.h"
@@ -9,6 +10,7 @@
 #include "run/worker.h"
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 /* Writes into the output folder what is known before the first trial: the file of every trial
  * that is not kept from an earlier run ("pending") and the index with its links, so that results.h5
@@ -38,13 +40,25 @@ static void print_kept(int n, int trials, FILE *out) {
         fputs("resume   no trial has ended here yet\n", out);
 }
 
+/* Of settings and data, for checkpoints: a trial goes on only where both are the same. */
+static t5_status set_fingerprint(const t5_prepared *p, uint64_t data, t5_host *host,
+                                 t5_error *err) {
+    char *text;
+    if (t5_config_settings(p->config, &text, err) != T5_OK)
+        return err->status;
+    t5_host_set_fingerprint(host, XXH3_64bits_withSeed(text, strlen(text), data));
+    free(text);
+    return T5_OK;
+}
+
 static t5_status begin(const t5_command *command, const t5_prepared *p, t5_host *host, int ranks,
                        const char *device, t5_lock **lock, FILE *out, t5_error *err) {
     const char *dir = p->config->output_dir;
     uint64_t fingerprint = t5_source_fingerprint(&p->source);
     int n_kept = 0;
     /* results may have come while the data were read */
-    if (t5_claim_take(dir, command->job, lock, err) != T5_OK ||
+    if (set_fingerprint(p, fingerprint, host, err) != T5_OK ||
+        t5_claim_take(dir, command->job, lock, err) != T5_OK ||
         t5_results_check_folder(dir, command->resume, err) != T5_OK ||
         (command->resume &&
          t5_resume(p, fingerprint, command->retry_failed, host, &n_kept, err) != T5_OK))
@@ -74,6 +88,23 @@ static void print_report(const t5_prepared *p, t5_host *host, FILE *out) {
     t5_report_print(&report, out, t5_screen_find(out, NULL, NULL));
 }
 
+/* After a signal, unless everything had ended. */
+static t5_status say_interrupted(const t5_command *command, const t5_prepared *p, t5_host *host,
+                                 int ranks, t5_error *err) {
+    char again[768];
+    int left = 0;
+    for (int t = 0; t < p->plan.n; t++) {
+        const char *status = t5_host_summaries(host)[t].status;
+        left += strcmp(status, "stopped") == 0 || strcmp(status, "pending") == 0;
+    }
+    if (left == 0 || !t5_host_signal(host))
+        return T5_OK;
+    t5_command_again(command, ranks, again, sizeof again);
+    return t5_fail(err, T5_INTERRUPTED,
+                   "stopped by %s, %d of %d trials have not ended; to go on: %s",
+                   t5_stop_name(t5_host_signal(host)), left, p->plan.n, again);
+}
+
 static t5_status open_console(const t5_prepared *p, FILE *out, t5_console **console,
                               const char ***names, t5_error *err) {
     *names = malloc(((size_t)p->plan.n + 1) * sizeof **names);
@@ -87,9 +118,14 @@ static t5_status open_console(const t5_prepared *p, FILE *out, t5_console **cons
 
 /* From the shared setup to the end of the last trial. pretrained: on rank 0, or NULL. */
 static t5_status work(t5_comm *world, const t5_setup *setup, t5_device *device, bool bf16,
-                      t5_pretrained *pretrained, t5_host *host, t5_error *err) {
-    t5_worker w = {
-        .world = world, .setup = setup, .device = device, .bf16 = bf16, .pretrained = pretrained};
+                      t5_pretrained *pretrained, const t5_stop *stop, t5_host *host,
+                      t5_error *err) {
+    t5_worker w = {.world = world,
+                   .setup = setup,
+                   .device = device,
+                   .bf16 = bf16,
+                   .pretrained = pretrained,
+                   .stop = stop};
 
     if (t5_service_start(world, t5_host_handle, host, &w.service, err) != T5_OK)
         return err->status;
@@ -134,13 +170,13 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
     if (t5_devices_open(world, &setup.settings.device, &device, &bf16, err) != T5_OK)
         goto done;
     if (root && open_console(&p, out, &console, &names, err) == T5_OK &&
-        t5_host_create(p.config, &p.plan, &p.source, console, &host, err) == T5_OK)
+        t5_host_create(p.config, &p.plan, &p.source, console, command->stop, &host, err) == T5_OK)
         begin(command, &p, host, t5_comm_size(world), device->info, &lock, out, err);
     if (t5_comm_agree(world, err) != T5_OK)
         goto done;
     if (!root)
         lock = t5_claim_join(setup.settings.output_dir);
-    if (work(world, &setup, device, bf16, p.source.pretrained, host, err) != T5_OK)
+    if (work(world, &setup, device, bf16, p.source.pretrained, command->stop, host, err) != T5_OK)
         goto done;
     if (root) {
         t5_console_close(console);
@@ -149,6 +185,8 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
             print_report(&p, host, out);
         for (int t = 0; t < p.plan.n; t++)
             *n_failed += strcmp(t5_host_summaries(host)[t].status, "failed") == 0;
+        if (err->status == T5_OK)
+            say_interrupted(command, &p, host, t5_comm_size(world), err);
     }
     if (t5_comm_agree(world, err) == T5_OK)
         t5_comm_bcast(world, 0, n_failed, sizeof *n_failed, err);

@@ -3,18 +3,20 @@
 #define T5_RUN_SWEEP_H
 #include "run/devices.h"
 #include "run/part.h"
+#include "run/stop.h"
 #include <stdio.h>
 
 typedef struct t5_command {
     const char *config;      /* file */
     const char *const *sets; /* n_sets "PATH=VALUE" */
     int n_sets;
-    const char *output; /* --output, or NULL */
-    t5_part part;       /* --part */
-    t5_use device;      /* --device */
-    bool resume;        /* --resume: trials that have ended in the output folder are kept */
-    bool retry_failed;  /* --retry-failed: but for those that failed */
-    const char *job;    /* of a batch system: NUMBER.START (io/lock.h), or NULL */
+    const char *output;  /* --output, or NULL */
+    t5_part part;        /* --part */
+    t5_use device;       /* --device */
+    bool resume;         /* --resume: trials that have ended in the output folder are kept */
+    bool retry_failed;   /* --retry-failed: but for those that failed */
+    const t5_stop *stop; /* signals, or NULL */
+    const char *job;     /* of a batch system: NUMBER.START (io/lock.h), or NULL */
 } t5_command;
 
 /* t5mpi run: plans, trains all trials, writes the results, prints the report to out. *n_failed:

@@ -93,6 +93,93 @@ static t5_status validate(t5_training *t, t5_error *err) {
     return verdict.pruned ? t5_fail(err, T5_STOPPED, "the tree went another way") : T5_OK;
 }
 
+/* ---- checkpoints ---- */
+
+/* The best weights, unless there are none or the model has them. */
+static const float *other_best(const t5_training *t) {
+    bool current = t->state.best_epoch * t->steps_per_epoch == t->state.step;
+    return t->state.best_epoch == 0 || current ? NULL : t->best_weights;
+}
+
+t5_status t5_training_keep(t5_training *t, t5_error *err) {
+    t5_training_state now = t->state;
+    now.seconds = t5_training_seconds(t);
+    t->kept_step = t->state.step;
+    t->kept_at = t5_seconds();
+    return t5_keeper_begin(t->keeper, other_best(t), &now, t->record, err);
+}
+
+static bool epoch_is_kept(const t5_training *t) {
+    const t5_every *every = &t->settings->train.checkpoint_every;
+    return every->kind == T5_EVERY_EPOCHS && (t->state.epoch - 1) % every->count == 0;
+}
+
+/* A signal has stopped the trial where t->state is: it is kept there. *err says so, and if it could
+ * not be. */
+static void stop_here(t5_training *t, t5_error *err) {
+    t5_error io = {0};
+    t5_status kept = t5_training_keep(t, &io);
+    if (kept == T5_OK)
+        kept = t5_keeper_settle(t->keeper, &io);
+    if (kept == T5_OK)
+        return;
+    *err = (t5_error){0};
+    if (kept == T5_ERR_COMM)
+        *err = io;
+    else
+        t5_fail(err, T5_INTERRUPTED,
+                "stopped after step %lld, but the checkpoint could not be written (%.400s); "
+                "--resume goes on from the one before",
+                (long long)t->state.step, io.text);
+}
+
+/* Where an earlier run has left the trial, or else the beginning. */
+static t5_status take_up(t5_training *t, t5_error *err) {
+    bool found = false;
+    if (t5_keeper_load(t->keeper, &t->best_weights, &t->state, t->record, &found, err) != T5_OK)
+        return err->status;
+    t->kept_step = t->state.step;
+    t->kept_at = t5_seconds();
+    if (!found)
+        return t5_initial_weights(t->w, t->model, t->a->spec.seed, t->validation.n_labels, err);
+    t->started = t->kept_at;
+    return T5_OK;
+}
+
+/* After a number that is not finite: back to the last checkpoint, or to the beginning, and on with
+ * another order of the rows. *err is that failure; it stays unless there is a retry left. */
+static t5_status go_back(t5_training *t, t5_error *err) {
+    t5_device *dev = t5_model_device(t->model);
+    const size_t bytes = (size_t)t5_model_n_arena(t->model) * sizeof(float);
+    const int64_t restarts = t->state.restarts + 1;
+    const double seconds = t5_training_seconds(t);
+    if (restarts > t->settings->train.nan_retries)
+        return err->status;
+    t5_error why = *err;
+    *err = (t5_error){0};
+    t5_keeper_settle(t->keeper, &(t5_error){0});
+    free(t->best_weights);
+    t->best_weights = NULL;
+    t->state = (t5_training_state){.epoch = 1, .best_loss = INFINITY, .best_value = NAN};
+    t->record->n_steps = t->record->n_evals = 0;
+    dev->ops->zero(dev, t5_model_arena(t->model, T5_ARENA_M), bytes);
+    dev->ops->zero(dev, t5_model_arena(t->model, T5_ARENA_V), bytes);
+    if (take_up(t, err) != T5_OK)
+        return err->status;
+    t->started = t5_seconds();
+    t->state.seconds = seconds;
+    t->state.restarts = restarts;
+    if (t->w->leader)
+        t5_log(T5_LOG_WARNING,
+               "trial %s: %s; going on from step %lld with another order of the rows (%lld of %d "
+               "retries)",
+               t->a->name, why.text, (long long)t->state.step, (long long)restarts,
+               t->settings->train.nan_retries);
+    return T5_OK;
+}
+
+/* ---- the trial ---- */
+
 /* No epoch is left, or patience is at its end. */
 static bool is_enough(const t5_training *t) {
     const t5_config_train *c = &t->settings->train;
@@ -100,8 +187,6 @@ static bool is_enough(const t5_training *t) {
     return done >= c->epochs || (c->early_stopping_patience > 0 &&
                                  done - t->state.best_epoch >= c->early_stopping_patience);
 }
-
-/* ---- the trial ---- */
 
 static t5_status prepare(t5_training *t, t5_error *err) {
     t5_worker *w = t->w;
@@ -139,17 +224,54 @@ static t5_status prepare(t5_training *t, t5_error *err) {
                                err);
     if (t5_comm_agree(w->group, err) != T5_OK)
         return err->status;
-    return t5_initial_weights(w, t->model, t->a->spec.seed, t->validation.n_labels, err);
+    const t5_keeper_spec spec = {.dir = t->settings->output_dir,
+                                 .trial = t->a->name,
+                                 .fingerprint = t->a->fingerprint,
+                                 .keep = c->keep_checkpoints,
+                                 .seed = t->a->spec.seed,
+                                 .steps = t->total_steps / t->log_every + 1,
+                                 .evals = c->epochs};
+    return t5_keeper_open(w->group, t->model, &spec, &t->keeper, err) == T5_OK ? take_up(t, err)
+                                                                               : err->status;
+}
+
+/* All epochs: the curve from where the trial stands to where it is enough. */
+static t5_status train(t5_training *t, t5_error *err) {
+    while (!is_enough(t)) {
+        if (t5_training_epoch(t, err) == T5_OK && validate(t, err) == T5_OK) {
+            if (epoch_is_kept(t) && t5_training_keep(t, err) != T5_OK)
+                return err->status;
+        } else if (err->status != T5_ERR_NUMERIC || go_back(t, err) != T5_OK) {
+            return err->status;
+        }
+    }
+    return T5_OK;
+}
+
+/* The best epoch's weights into the model, and the model's into their place; or back again. */
+static t5_status swap_weights(t5_training *t, t5_error *err) {
+    int64_t n = t5_model_n_arena(t->model);
+    float *was = malloc((size_t)n * sizeof *was);
+    if (!was)
+        t5_fail(err, T5_ERR_MEMORY, "out of memory for the last epoch's weights (%lld bytes)",
+                (long long)n * 4);
+    else if (t5_model_read(t->model, T5_ARENA_WEIGHT, 0, n, was, err) == T5_OK)
+        t5_model_write(t->model, T5_ARENA_WEIGHT, 0, n, t->best_weights, err);
+    if (err->status == T5_OK) {
+        free(t->best_weights);
+        t->best_weights = was;
+    } else {
+        free(was);
+        t5_error_prefix(err, "the best epoch's weights");
+    }
+    return t5_comm_agree(t->w->group, err);
 }
 
 static t5_status test(t5_training *t, t5_error *err) {
     t5_evaluation e = t->validation;
     double loss;
-    if (t->best_weights && t->state.best_epoch * t->steps_per_epoch != t->state.step &&
-        t5_model_write(t->model, T5_ARENA_WEIGHT, 0, t5_model_n_arena(t->model), t->best_weights,
-                       err) != T5_OK)
-        t5_error_prefix(err, "the best epoch's weights");
-    if (t5_comm_agree(t->w->group, err) != T5_OK)
+    const bool swapped = other_best(t) != NULL;
+    if (swapped && swap_weights(t, err) != T5_OK)
         return err->status;
     e.want_loss = false;
     e.decode = &t->settings->eval;
@@ -159,6 +281,9 @@ static t5_status test(t5_training *t, t5_error *err) {
         t->record->n_predictions = t->summary->rows_test;
         t->summary->has_test = true;
     }
+    t5_error back = {0}; /* a checkpoint is of the last epoch's */
+    if (err->status == T5_INTERRUPTED && swapped && swap_weights(t, &back) != T5_OK)
+        *err = back;
     return err->status;
 }
 
@@ -195,17 +320,17 @@ t5_status t5_trainer_run(t5_worker *w, const t5_assignment *a, t5_trial_summary 
     if (prepare(&t, err) != T5_OK)
         goto done;
     t.validation.decode = &greedy;
-    while (!is_enough(&t))
-        if (t5_training_epoch(&t, err) != T5_OK || validate(&t, err) != T5_OK)
-            goto done;
-    if (test(&t, err) == T5_OK) {
+    if (train(&t, err) == T5_OK && test(&t, err) == T5_OK) {
         strcpy(summary->status, t.reached ? "completed" : "speculative");
         save(&t);
+    } else if (err->status == T5_INTERRUPTED) {
+        stop_here(&t, err);
     }
 done:
     summary->best_epoch = (int)t.state.best_epoch;
     summary->best_value = t.state.best_value;
     summary->seconds = t5_training_seconds(&t);
+    t5_keeper_close(t.keeper);
     t5_gradient_sum_destroy(t.sum);
     free(t.rows);
     free(t.best_weights);

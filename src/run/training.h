@@ -5,7 +5,7 @@
 #include "run/epoch.h"
 #include "run/evaluate.h"
 #include "run/gradient_sum.h"
-#include "run/state.h"
+#include "run/keeper.h"
 #include "run/trainer.h"
 
 typedef struct t5_training {
@@ -23,7 +23,11 @@ typedef struct t5_training {
     float *best_weights;     /* host copy, NULL until an epoch was better */
     t5_training_state state; /* after the last step whose result has been read */
     int n_queued;            /* steps since then */
-    double started, told;
+    t5_keeper *keeper;
+    int64_t kept_step; /* of the newest checkpoint that was begun or loaded */
+    double kept_at;    /* when that was */
+    double started, told, asked;
+    int stops; /* the signal on which the run stops, as far as this rank knows; 0: none */
     double epoch_started;
     int64_t rows_since; /* trained on since epoch_started */
     /* A failure of this rank alone. It rides along in the next sum, so that no rank waits for one
@@ -36,7 +40,11 @@ double t5_training_seconds(const t5_training *t);
 /* How it is going, for rank 0. */
 t5_progress t5_training_progress(const t5_training *t);
 
-/* The rest of the epoch that t->state stands in. Collective over the group; ranks agree. */
+/* The rest of the epoch that t->state stands in. Collective over the group; ranks agree.
+ * T5_INTERRUPTED: a signal asked for it, t->state is where training stands. */
 t5_status t5_training_epoch(t5_training *t, t5_error *err);
+
+/* Begins a checkpoint of where training stands, nothing being queued. Collective. T5_ERR_COMM. */
+t5_status t5_training_keep(t5_training *t, t5_error *err);
 
 #endif

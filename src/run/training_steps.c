@@ -1,12 +1,18 @@
 #include "base/clock.h"
 #include "run/training.h"
 #include <math.h>
+#include <string.h>
 
+/* What travels behind the gradients beside what gradient_sum.h says: how many ranks know of a
+ * signal, want a checkpoint (the leader, by its clock), and have written their part of one. */
+enum { RIDE_STOP = T5_RIDE_FREE, RIDE_KEEP, RIDE_KEPT };
 /* A GPU is given this many steps before anybody waits for their results. */
 enum { STEPS_AHEAD = 16 };
 _Static_assert((int)STEPS_AHEAD <= (int)T5_STEPS_PENDING, "results are kept until they are read");
 /* The leader tells rank 0 how it is going this often. */
 static const double tell_seconds = 0.25;
+/* and asks whether others have been told to stop this often. */
+static const double ask_seconds = 1;
 
 double t5_learning_rate(double peak, int64_t step, int64_t warmup, int64_t total) {
     if (step < warmup)
@@ -32,6 +38,12 @@ static int collect_rows(t5_training *t, const t5_epoch *epoch, int64_t s) {
     return n;
 }
 
+static bool clock_says_keep(const t5_training *t) {
+    const t5_every *every = &t->settings->train.checkpoint_every;
+    return every->kind == T5_EVERY_MINUTES && t->w->leader &&
+           t5_seconds() - t->kept_at >= 60.0 * every->count;
+}
+
 /* Step s of the epoch. A rank that has failed, or fails here, takes part without rows, so that the
  * others do not wait for it; what they compute from then on is not used. */
 static void queue_step(t5_training *t, const t5_epoch *epoch, int64_t s) {
@@ -52,6 +64,9 @@ static void queue_step(t5_training *t, const t5_epoch *epoch, int64_t s) {
                     .hook = t5_gradient_sum_hook(t->sum)};
     t5_error none = {0};
 
+    step.ride[RIDE_STOP] = t->stops || t5_stop_signal(t->w->stop);
+    step.ride[RIDE_KEEP] = clock_says_keep(t);
+    step.ride[RIDE_KEPT] = t5_keeper_busy(t->keeper) && t5_keeper_done(t->keeper);
     t5_model_set_dropout(t->model, (float)c->dropout, (uint32_t)t->a->spec.seed, (uint32_t)done);
     t->n_queued++;
     if (t->alone.status == T5_OK && t5_model_step(t->model, &step, &t->alone) == T5_OK)
@@ -115,14 +130,17 @@ static t5_status wait_for_results(t5_training *t, t5_step_result *results, int *
     return err->status;
 }
 
-static t5_status read_results(t5_training *t, const t5_epoch *epoch, t5_error *err) {
+/* ride: that of the last step. */
+static t5_status read_results(t5_training *t, const t5_epoch *epoch, float ride[T5_RIDES],
+                              t5_error *err) {
     t5_step_result results[T5_STEPS_PENDING];
     int n = 0;
     t->n_queued = 0;
     if (wait_for_results(t, results, &n, err) != T5_OK)
         return err->status;
     for (int i = 0; i < n; i++) {
-        if (results[i].ride[T5_RIDE_FAILED] > 0) {
+        memcpy(ride, results[i].ride, sizeof results[i].ride);
+        if (ride[T5_RIDE_FAILED] > 0) {
             *err = t->alone;
             return t5_comm_agree(t->w->group, err);
         }
@@ -130,6 +148,35 @@ static t5_status read_results(t5_training *t, const t5_epoch *epoch, t5_error *e
             return err->status;
     }
     return T5_OK;
+}
+
+/* ---- between steps ---- */
+
+static bool is_due(const t5_training *t, const float ride[T5_RIDES]) {
+    const t5_every *every = &t->settings->train.checkpoint_every;
+    if (every->kind == T5_EVERY_STEPS)
+        return t->state.step / every->count > t->kept_step / every->count;
+    return ride[RIDE_KEEP] > 0;
+}
+
+/* Commits a checkpoint that all ranks have written, begins one that is due, stops. All ranks see
+ * the same rides and so do the same. */
+static t5_status attend(t5_training *t, const float ride[T5_RIDES], t5_error *err) {
+    if (t5_keeper_busy(t->keeper) && ride[RIDE_KEPT] == (float)t5_comm_size(t->w->group) &&
+        t5_keeper_commit(t->keeper, err) != T5_OK)
+        return err->status;
+    if (ride[RIDE_STOP] > 0)
+        return t5_fail(err, T5_INTERRUPTED, "stopped after step %lld; --resume goes on there",
+                       (long long)t->state.step);
+    return is_due(t, ride) && !t5_keeper_busy(t->keeper) ? t5_training_keep(t, err) : T5_OK;
+}
+
+static t5_status ask_stop(t5_training *t, t5_error *err) {
+    double now = t5_seconds();
+    if (!t->w->leader || t->stops || now - t->asked < ask_seconds)
+        return T5_OK;
+    t->asked = now;
+    return t5_worker_ask_stop(t->w, t5_stop_signal(t->w->stop), &t->stops, err);
 }
 
 static t5_status tell_progress(t5_training *t, t5_error *err) {
@@ -143,23 +190,36 @@ static t5_status tell_progress(t5_training *t, t5_error *err) {
 
 /* ---- the epoch ---- */
 
+/* Are results wanted after step s? Always where they cost nothing; at the same steps on all ranks.
+ */
+static bool are_read(const t5_training *t, int64_t s) {
+    const t5_every *every = &t->settings->train.checkpoint_every;
+    return t5_model_device(t->model)->host_memory || t->n_queued == STEPS_AHEAD ||
+           s + 1 == t->steps_per_epoch ||
+           (every->kind == T5_EVERY_STEPS && (t->state.step + t->n_queued) % every->count == 0);
+}
+
 static t5_status run_steps(t5_training *t, const t5_epoch *epoch, t5_error *err) {
-    const int ahead = t5_model_device(t->model)->host_memory ? 1 : STEPS_AHEAD;
+    float ride[T5_RIDES];
     for (int64_t s = t->state.epoch_step; s < t->steps_per_epoch; s++) {
         queue_step(t, epoch, s);
-        if (t->n_queued < ahead && s + 1 < t->steps_per_epoch)
-            continue;
-        if (read_results(t, epoch, err) != T5_OK || tell_progress(t, err) != T5_OK)
+        if (are_read(t, s) &&
+            (read_results(t, epoch, ride, err) != T5_OK || attend(t, ride, err) != T5_OK ||
+             tell_progress(t, err) != T5_OK || ask_stop(t, err) != T5_OK))
             break;
     }
     return err->status;
 }
 
+/* Training that went back after a number that was not finite meets the rows in another order. */
+static uint64_t order_of(const t5_training *t) {
+    return t->a->spec.seed + ((uint64_t)t->state.restarts << 32);
+}
+
 t5_status t5_training_epoch(t5_training *t, t5_error *err) {
     t5_epoch *epoch = NULL;
-    if (t5_epoch_begin(t->w->group, t->w->split[T5_TRAIN], t->a->spec.seed,
-                       (uint32_t)t->state.epoch, t->settings->train.batch_size, &epoch,
-                       err) != T5_OK)
+    if (t5_epoch_begin(t->w->group, t->w->split[T5_TRAIN], order_of(t), (uint32_t)t->state.epoch,
+                       t->settings->train.batch_size, &epoch, err) != T5_OK)
         return err->status;
     int64_t n;
     const int32_t *ids = t5_epoch_ids(epoch, &n);

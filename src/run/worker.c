@@ -1,5 +1,6 @@
 #include "run/worker.h"
 #include "base/log.h"
+#include "run/keeper.h"
 #include "run/results.h"
 #include "run/trainer.h"
 #include <math.h>
@@ -59,12 +60,29 @@ void t5_worker_drop_data(t5_worker *w) {
     w->top_n = -1;
 }
 
+t5_status t5_worker_ask_stop(t5_worker *w, int signal, int *stops, t5_error *err) {
+    t5_stop_request request = {.signal = signal};
+    void *reply = NULL;
+    size_t bytes = 0;
+    *stops = signal;
+    if (t5_service_call(w->service, T5_MSG_STOP, &request, sizeof request, &reply, &bytes, err) ==
+            T5_OK &&
+        bytes == sizeof *stops)
+        memcpy(stops, reply, sizeof *stops);
+    free(reply);
+    return err->status;
+}
+
 /* The next trial, asked for by the leader, known to the group. */
 static t5_status next_trial(t5_worker *w, t5_assignment *a, t5_error *err) {
     if (w->leader) {
         void *reply = NULL;
         size_t bytes;
-        if (t5_service_call(w->service, T5_MSG_NEXT, NULL, 0, &reply, &bytes, err) == T5_OK) {
+        int signal = t5_stop_signal(w->stop), stops;
+        if (signal) /* rank 0 may not have got it */
+            t5_worker_ask_stop(w, signal, &stops, err);
+        if (err->status == T5_OK &&
+            t5_service_call(w->service, T5_MSG_NEXT, NULL, 0, &reply, &bytes, err) == T5_OK) {
             if (bytes == sizeof *a)
                 memcpy(a, reply, sizeof *a);
             else
@@ -95,8 +113,8 @@ static t5_status report_trial(t5_worker *w, const t5_assignment *a, const t5_tri
     return err->status;
 }
 
-static void note_failure(t5_trial_summary *s, const t5_error *reason) {
-    strcpy(s->status, "failed");
+static void note_end(t5_trial_summary *s, const char *status, const t5_error *reason) {
+    strcpy(s->status, status);
     memcpy(s->reason, reason->text, sizeof s->reason); /* both as long */
     s->has_test = false;
 }
@@ -106,9 +124,13 @@ static void note_failure(t5_trial_summary *s, const t5_error *reason) {
 static void write_trial(const t5_worker *w, t5_trial_summary *s, const t5_record *record) {
     const char *dir = w->setup->settings.output_dir;
     t5_error io = {0}, again = {0};
-    if (t5_results_write_trial(dir, s, record, &w->texts[T5_TEST], &io) == T5_OK)
+    if (t5_results_write_trial(dir, s, record, &w->texts[T5_TEST], &io) == T5_OK) {
+        /* one that failed may be tried again, from where it was */
+        if (strcmp(s->status, "stopped") != 0 && strcmp(s->status, "failed") != 0)
+            t5_keeper_forget(dir, s->name);
         return;
-    note_failure(s, &io);
+    }
+    note_end(s, "failed", &io);
     t5_results_write_trial(dir, s, NULL, NULL, &again);
 }
 
@@ -121,14 +143,20 @@ static t5_status one_trial(t5_worker *w, const t5_assignment *a, t5_error *err) 
 
     strcpy(summary.name, a->name);
     t5_trainer_run(w, a, &summary, &record, &trial_err);
+    if (trial_err.status == T5_INTERRUPTED && w->leader) {
+        int signal = t5_stop_signal(w->stop), stops;
+        t5_worker_ask_stop(w, signal ? signal : -1, &stops, err); /* another rank has got it */
+    }
     if (trial_err.status == T5_ERR_COMM) { /* not this trial's failure: the job cannot go on */
         *err = trial_err;
         goto done;
     }
     if (trial_err.status == T5_STOPPED)
         strcpy(summary.status, "skipped");
+    else if (trial_err.status == T5_INTERRUPTED)
+        note_end(&summary, "stopped", &trial_err);
     else if (trial_err.status != T5_OK)
-        note_failure(&summary, &trial_err);
+        note_end(&summary, "failed", &trial_err);
     if (w->leader) {
         write_trial(w, &summary, &record);
         report_trial(w, a, &summary, err);

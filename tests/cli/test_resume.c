@@ -74,7 +74,6 @@ static void what_cannot_go_on(void **state) {
         {"%s c.cfg --retry-failed", "--retry-failed: it goes with --resume"},
         {"%s c.cfg --resume --set train.batch_size=4",
          "the run began with train.batch_size = 8, now it is train.batch_size = 4"},
-        {"%s c.cfg --resume --set train.epochs=3", "train.epochs = 2, now it is train.epochs = 3"},
         {"%s c.cfg --resume --set eval.decode=beam", "eval.decode = \"greedy\", now it is"},
         {"%s c.cfg --resume --set data.split=[0.5,0.25,0.25]", "data.split = [0.8"},
         {"%s c.cfg --resume --set data.path=other.jsonl", "same rows and the same tokeniser"},
