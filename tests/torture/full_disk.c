@@ -81,9 +81,10 @@ static int all_sizes(int sizes) {
     for (int i = 0; i < sizes; i++) {
         int s = i % N_SHAPES;
         long need = used_kib(references[s]);
-        double part = (2 * i + 1) / (2.0 * sizes); /* more small disks: the first files are small */
-        long kib = 16 + (long)((double)need * part * part);
-        const char *wrong = one_size(s, kib, 4 * need);
+        double part = (2 * i + 1) / (2.0 * sizes); /* more small disks: the first files are
+                                                       small, checkpoints in training large */
+        long kib = 16 + (long)(4 * (double)need * part * part);
+        const char *wrong = one_size(s, kib, 16 * need);
         if (!wrong)
             continue;
         printf("a disk of %ld KiB for a run of %ld: %s\n", kib, need, wrong);
