@@ -33,6 +33,17 @@ choose_launcher() {
     esac
 }
 
+# was_stopped STATUS TOLD: t5mpi ended because Slurm wanted it to.
+was_stopped() {
+    case $1 in
+    75) return 0 ;;                 # having saved its state
+    138) [ -n "$2" ] && return 0 ;; # by USR1, which came before t5mpi could receive it; nothing is lost
+    0 | 1 | 2) return 1 ;;
+    esac
+    # Many sites pre-empt without USR1: then mpirun's helpers on the other nodes get SIGTERM and take t5mpi along.
+    scontrol --oneliner show job "$SLURM_JOB_ID" | grep -q ' PreemptTime=[0-9]'
+}
+
 # launch [OPTION OF t5mpi]... CONFIG: does not return.
 launch() {
     local start pid='' told='' caught status
@@ -55,13 +66,10 @@ launch() {
         [ -n "$caught" ] # a signal ended the waiting, not t5mpi
     do :; done
 
-    # 138: USR1 came before t5mpi could receive it, and ended it; nothing is lost.
-    if [ "$status" -eq 75 ] || { [ "$status" -eq 138 ] && [ -n "$told" ]; }; then
-        # A job that was cancelled, or that has no time left, is not RUNNING any more, and stays where it is.
-        if [ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ]; then
-            echo "t5mpi stopped on a signal (status $status): job $SLURM_JOB_ID goes back to the queue"
-            scontrol requeue "$SLURM_JOB_ID" && exit 0
-        fi
+    # A job that was cancelled, or that has no time left, is not RUNNING any more, and stays where it is.
+    if was_stopped "$status" "$told" && [ "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%T)" = RUNNING ]; then
+        echo "t5mpi was stopped (status $status): job $SLURM_JOB_ID goes back to the queue"
+        scontrol requeue "$SLURM_JOB_ID" && exit 0
     fi
     exit "$status"
 }

@@ -6,7 +6,7 @@
 set -u
 
 skip() {
-    echo "skipped: $*"
+    echo "[  SKIPPED ] slurm: $*" # as cmocka says it; bootstrap.sh repeats such lines
     exit 77
 }
 
