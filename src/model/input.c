@@ -1,4 +1,5 @@
 #include "base/rng.h"
+#include "model/decode.h"
 #include "model/internal.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -70,8 +71,16 @@ t5_status t5_work_reserve(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, 
     m->d_block = NULL;
     m->block_bytes = 0;
     void *d_block;
-    t5_status status = ops->alloc(m->dev, need.bytes, &d_block, err);
+    t5_error first = {0};
+    t5_status status = ops->alloc(m->dev, need.bytes, &d_block, &first);
+    if (status != T5_OK && m->decoder) { /* kept for the next answers; the pass is now */
+        t5_decoder_destroy(m->decoder);
+        m->decoder = NULL;
+        first = (t5_error){0};
+        status = ops->alloc(m->dev, need.bytes, &d_block, &first);
+    }
     if (status != T5_OK) {
+        t5_fail(err, status, "%s", first.text);
         t5_error_prefix(err, "work memory of a batch of %d + %d tokens", n_enc, n_dec);
         return status;
     }
