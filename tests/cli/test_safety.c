@@ -77,7 +77,7 @@ static void the_lock_goes(void **state) {
     } runs[] = {{"%s c.cfg --output failed --set sweep.learning_rate=[1e30]", 1},
                 {"%s c.cfg --output fine", 0},
                 {"%s c.cfg --output fine --resume", 0},
-                {"%s c.cfg --output fine --resume --set train.epochs=2", 2}};
+                {"%s c.cfg --output fine --resume --set train.batch_size=4", 2}};
     (void)state;
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         char command[256];
