@@ -21,6 +21,7 @@ add_host() {
 # hosts_up N
 hosts_up() {
     mount -t tmpfs run /run
+    mount -t tmpfs shm /dev/shm
     ip netns add switch
     ip -n switch link set lo up
     ip -n switch link add br0 type bridge

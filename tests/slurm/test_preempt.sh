@@ -5,18 +5,25 @@
 cluster_up
 make_work 10 '1, 2'
 
+# The ranks are held until Slurm has decided, and for another second: the sweep is short.
+is_pre_empted() { scontrol -o show job "$job" | grep -q ' PreemptTime=[0-9]'; }
 # pre_empted_after EPOCHS TIMES: $job, for the TIMES-th time
 pre_empted_after() {
     seen_now "$run.out"
     wait_for_epochs "$run.out" "$1"
+    pkill -STOP -x t5mpi
     high=$(sbatch --parsable --partition=high --nodes=4 --ntasks-per-node=2 --output=high.out --wrap=true)
+    in_time 60 is_pre_empted || fail "job $job is not pre-empted"
+    sleep 1
+    pkill -CONT -x t5mpi
     expect_end "$high" COMPLETED 60
     [ "$(starts "$job")" -eq "$2" ] || fail "job $job: $(starts "$job") restarts, expected $2"
 }
-# ends_well TIMES: $job, having queued itself again TIMES times
+# ends_well TIMES STATUS: $job, having queued itself again TIMES times with that status
 ends_well() {
     expect_end "$job" COMPLETED
-    [ "$(grep -c "job $job goes back to the queue" "$run.out")" -eq "$1" ] || fail "$run.out: expected $1 times in the queue"
+    [ "$(grep -c "(status $2): job $job goes back to the queue" "$run.out")" -eq "$1" ] ||
+        fail "$run.out: expected $1 times back to the queue, with status $2"
     expect_same "$run"
 }
 
@@ -26,7 +33,7 @@ for T5MPI_LAUNCH in mpirun srun; do
     job=$(submit sweep-cpu.sbatch "$run" --nodes=2 --ntasks-per-node=2 --cpus-per-task=1)
     pre_empted_after 3 1
     pre_empted_after 3 2
-    ends_well 2
+    ends_well 2 75
 done
 
 # Where Slurm sends no USR1 the ranks get SIGTERM, and mpirun may end in any way.
@@ -36,5 +43,5 @@ export T5MPI_LAUNCH=mpirun
 run=no-signal
 job=$(submit sweep-cpu.sbatch $run --nodes=2 --ntasks-per-node=2 --cpus-per-task=1)
 pre_empted_after 3 1
-ends_well 1
+ends_well 1 "[0-9]*"
 remove_work
