@@ -110,6 +110,25 @@ static void sweeps_agree(void **state) {
     }
 }
 
+/* parallel.reduce = "bf16": another curve, by no more than the rounding of gradients. */
+static void gradients_may_travel_as_bfloat16(void **state) {
+    (void)state;
+    run_result r = run("%s -np 2 env EMU_DEVICES=2 %s q.cfg --device cuda "
+                       "--set parallel.ranks_per_trial=2 --set parallel.reduce=bf16 --output half",
+                       T5MPI_MPIRUN, T5MPI_EMULATED);
+    expect_status("half", &r, 0);
+    free(r.output);
+    outcome cpu = read_outcome("cpu", "ce0.1"), half = read_outcome("half", "ce0.1");
+    double largest = 0;
+    assert_int_equal(cpu.n_loss, half.n_loss);
+    for (int64_t i = 0; i < cpu.n_loss; i++)
+        largest = fmax(largest, fabs(cpu.loss[i] - half.loss[i]) / cpu.loss[i]);
+    if (!(largest > 1e-6 && largest < 1e-2))
+        fail_msg("with gradients in bfloat16 losses differ by %g", largest);
+    free_outcome(&cpu);
+    free_outcome(&half);
+}
+
 /* Again the same bits. */
 static void repeats_are_equal(void **state) {
     (void)state;
@@ -145,6 +164,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_missing),
         cmocka_unit_test(sweeps_agree),
+        cmocka_unit_test(gradients_may_travel_as_bfloat16),
         cmocka_unit_test(repeats_are_equal),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
