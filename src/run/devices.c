@@ -1,6 +1,6 @@
 #include "run/devices.h"
 #include "base/log.h"
-#include <sched.h>
+#include "run/cores.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,19 +16,6 @@ t5_status t5_use_parse(const char *text, t5_use *use, t5_error *err) {
     return t5_fail(err, T5_ERR_INPUT, "--device %s: auto, cpu or cuda was expected", text);
 }
 
-/* mpirun binds ranks to cores of their own unless told otherwise; ranks that are not bound all see
- * the same cores and share them. */
-static int threads_of(int wanted, int ranks) {
-    cpu_set_t set;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    int cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-    bool bound = (long)cores * ranks <= online;
-    int threads = bound ? cores : cores / ranks;
-    if (wanted > 0)
-        return wanted;
-    return threads > 0 ? threads : 1;
-}
-
 static t5_status open_gpu(const t5_device_wish *wish, int local_rank, t5_device **device,
                           t5_error *err) {
     int n = t5_device_count_cuda();
@@ -36,7 +23,8 @@ static t5_status open_gpu(const t5_device_wish *wish, int local_rank, t5_device 
                                device, err);
 }
 
-static t5_status open_one(const t5_device_wish *wish, int local_rank, int local_size,
+/* threads: of a CPU, where none are wished for. */
+static t5_status open_one(const t5_device_wish *wish, int local_rank, int threads,
                           t5_device **device, t5_error *err) {
     t5_error why = {0};
     bool gpu = wish->use == T5_USE_CUDA || (wish->use == T5_USE_AUTO && t5_device_count_cuda() > 0);
@@ -47,7 +35,7 @@ static t5_status open_one(const t5_device_wish *wish, int local_rank, int local_
         return t5_fail(err, T5_ERR_INPUT, "--device cuda: %s", why.text);
     if (gpu)
         t5_log(T5_LOG_WARNING, "computing on the CPU: %s", why.text);
-    return t5_device_open_cpu(threads_of(wish->threads, local_size), device, err);
+    return t5_device_open_cpu(wish->threads > 0 ? wish->threads : threads, device, err);
 }
 
 /* bf16 or not; what the device cannot do is an error. */
@@ -109,7 +97,10 @@ static t5_status check_sharing(t5_comm *world, const t5_device *device, t5_error
 
 t5_status t5_devices_open(t5_comm *world, const t5_device_wish *wish, t5_device **device,
                           bool *bf16, t5_error *err) {
-    if (open_one(wish, t5_comm_local_rank(world), t5_comm_local_size(world), device, err) == T5_OK)
+    int threads = 1;
+    *device = NULL;
+    if (t5_cores_threads(world, &threads, err) == T5_OK &&
+        open_one(wish, t5_comm_local_rank(world), threads, device, err) == T5_OK)
         settle_precision(wish->precision, *device, bf16, err);
     if (t5_comm_agree(world, err) == T5_OK && !wish->share_gpu)
         check_sharing(world, *device, err);
@@ -122,7 +113,7 @@ t5_status t5_devices_open(t5_comm *world, const t5_device_wish *wish, t5_device 
 
 t5_status t5_device_open_alone(const t5_device_wish *wish, t5_device **device, bool *bf16,
                                t5_error *err) {
-    if (open_one(wish, 0, 1, device, err) == T5_OK &&
+    if (open_one(wish, 0, t5_cores_alone(), device, err) == T5_OK &&
         settle_precision(wish->precision, *device, bf16, err) != T5_OK) {
         t5_device_close(*device);
         *device = NULL;
