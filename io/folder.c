@@ -83,3 +83,7 @@ void t5_folder_remove(const char *path) {
     closedir(dir);
     rmdir(path);
 }
+
+void t5_folder_remove_empty(const char *path) {
+    rmdir(path);
+}

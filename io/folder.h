@@ -20,5 +20,7 @@ t5_status t5_folder_each(const char *path, bool (*visit)(void *user, const char 
 /* Removes a folder and the files in it, as far as that works; folders in it stay, and so does it
  * then. A link to a folder stays as it is. */
 void t5_folder_remove(const char *path);
+/* Removes a folder that is empty; else does nothing. */
+void t5_folder_remove_empty(const char *path);
 
 #endif

@@ -1,5 +1,6 @@
 #include "run/sweep.h"
 #include "base/log.h"
+#include "io/folder.h"
 #include "run/again.h"
 #include "run/claim.h"
 #include "run/index.h"
@@ -86,6 +87,13 @@ static void print_report(const t5_prepared *p, t5_host *host, FILE *out) {
                         .is_tree = p->plan.is_tree,
                         .results_path = path};
     t5_report_print(&report, out, t5_screen_find(out, NULL, NULL));
+}
+
+/* The folder of checkpoints, if none is kept. No group writes there any more. */
+static void remove_empty(const char *dir) {
+    char path[4352];
+    snprintf(path, sizeof path, "%s/checkpoints", dir);
+    t5_folder_remove_empty(path);
 }
 
 /* After a signal, unless everything had ended. */
@@ -181,6 +189,7 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
     if (root) {
         t5_console_close(console);
         console = NULL;
+        remove_empty(p.config->output_dir);
         if (t5_host_settle(host, p.config->output_dir, err) == T5_OK)
             print_report(&p, host, out);
         for (int t = 0; t < p.plan.n; t++)

@@ -67,7 +67,7 @@ static void prepare_bad_runs(void) {
         "cp -r array/* alone && %s report alone >/dev/null && rm -r alone/part-* alone/plots && "
         "for d in others settings metric data; do cp -r array/part-1-of-2 $d; done && "
         "head -n 150 data.jsonl > other.jsonl && "
-        "part='--part 2/2 --set train.epochs=1 --set sweep.learning_rate=[1e-2,1e30]' && "
+        "part='--part 2/2 --set train.batch_size=4 --set sweep.learning_rate=[1e-2,1e30]' && "
         "%s s.cfg --part 2/2 --set sweep.top_n=[0,40] --output others; "
         "%s s.cfg $part --output settings; "
         "%s s.cfg --part 2/2 --set baseline.metric=micro_f1 --output metric; "
@@ -103,7 +103,7 @@ static void bad_input_is_explained(void **state) {
         {"report alone", "alone/results.h5: was put together of parts, and none of their folders"},
         {"report others", "others/part-2-of-2/results.h5: does not belong to the parts before it: "
                           "its sweep has other trials"},
-        {"report settings", "it has train.epochs = 1, they have train.epochs = 2"},
+        {"report settings", "it has train.batch_size = 4, they have train.batch_size = 8"},
         {"report metric", "its baseline.metric is micro_f1, theirs avg_jaccard"},
         {"report data", "it was trained with other rows or another tokeniser"},
         {"s.cfg --part", "an option without its value: --part"},
