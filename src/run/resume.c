@@ -4,6 +4,7 @@
 #include "run/index.h"
 #include "run/keeper.h"
 #include "run/results_read.h"
+#include "run/state_files.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,4 +122,34 @@ t5_status t5_resume(const t5_prepared *p, uint64_t fingerprint, bool retry_faile
                        err);
     t5_store_close(r);
     return err->status;
+}
+
+/* The step of a trial's newest checkpoint, -1: there is none. */
+static int64_t kept_step(const char *dir, const char *trial) {
+    t5_state_folder folder;
+    t5_error err = {0};
+    int64_t *steps = NULL, step = -1;
+    int n = 0;
+    if (t5_state_folder_of(dir, trial, &folder, &err) == T5_OK &&
+        t5_state_list(&folder, &steps, &n, &err) == T5_OK && n > 0)
+        step = steps[0];
+    free(steps);
+    return step;
+}
+
+void t5_resume_print(const t5_prepared *p, t5_host *host, int n_kept, FILE *out) {
+    const t5_trial_summary *s = t5_host_summaries(host);
+    const int n = p->plan.n;
+    if (n_kept > 0)
+        fprintf(out, "resume   %d of %d trial%s %s ended already and %s kept\n", n_kept, n,
+                n == 1 ? "" : "s", n_kept == 1 ? "has" : "have", n_kept == 1 ? "is" : "are");
+    else
+        fputs("resume   no trial has ended here yet\n", out);
+    for (int t = 0; t < n; t++) {
+        int64_t step =
+            strcmp(s[t].status, "pending") == 0 ? kept_step(p->config->output_dir, s[t].name) : -1;
+        if (step >= 0)
+            fprintf(out, "         %s has a checkpoint after step %lld\n", s[t].name,
+                    (long long)step);
+    }
 }

@@ -17,4 +17,8 @@ t5_status t5_resume(const t5_prepared *prepared, uint64_t fingerprint, bool retr
  * this run's (run/claim.h). */
 void t5_resume_clean(const t5_prepared *prepared);
 
+/* What of the trials is there, for the user: how many are kept (n_kept), and which have checkpoints
+ * to go on from. */
+void t5_resume_print(const t5_prepared *prepared, t5_host *host, int n_kept, FILE *out);
+
 #endif

@@ -33,14 +33,6 @@ static t5_status start_results(const t5_prepared *p, t5_host *host, uint64_t fin
     return err->status;
 }
 
-static void print_kept(int n, int trials, FILE *out) {
-    if (n > 0)
-        fprintf(out, "resume   %d of %d trial%s %s ended already and %s kept\n", n, trials,
-                trials == 1 ? "" : "s", n == 1 ? "has" : "have", n == 1 ? "is" : "are");
-    else
-        fputs("resume   no trial has ended here yet\n", out);
-}
-
 /* Of settings and data, for checkpoints: a trial goes on only where both are the same. */
 static t5_status set_fingerprint(const t5_prepared *p, uint64_t data, t5_host *host,
                                  t5_error *err) {
@@ -69,7 +61,7 @@ static t5_status begin(const t5_command *command, const t5_prepared *p, t5_host 
         return err->status;
     t5_prepared_greet(p, ranks, device, out);
     if (command->resume)
-        print_kept(n_kept, p->plan.n, out);
+        t5_resume_print(p, host, n_kept, out);
     fputc('\n', out);
     fflush(out);
     return T5_OK;

@@ -128,7 +128,7 @@ static void stop_here(t5_training *t, t5_error *err) {
         *err = io;
     else
         t5_fail(err, T5_INTERRUPTED,
-                "stopped after step %lld, but the checkpoint could not be written (%.400s); "
+                "after step %lld, but the checkpoint could not be written (%.400s); "
                 "--resume goes on from the one before",
                 (long long)t->state.step, io.text);
 }

@@ -166,7 +166,7 @@ static t5_status attend(t5_training *t, const float ride[T5_RIDES], t5_error *er
         t5_keeper_commit(t->keeper, err) != T5_OK)
         return err->status;
     if (ride[RIDE_STOP] > 0)
-        return t5_fail(err, T5_INTERRUPTED, "stopped after step %lld; --resume goes on there",
+        return t5_fail(err, T5_INTERRUPTED, "after step %lld; --resume goes on there",
                        (long long)t->state.step);
     return is_due(t, ride) && !t5_keeper_busy(t->keeper) ? t5_training_keep(t, err) : T5_OK;
 }

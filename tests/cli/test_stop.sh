@@ -67,6 +67,7 @@ wait_for has_checkpoint one
 kill -TERM $!
 stopped $! one SIGTERM
 "$T5MPI" c.cfg --output one --resume >log 2>&1 || fail "going on"
+grep -q "all has a checkpoint after step [0-9]" log || fail "no word of a checkpoint"
 expect_same one whole1
 
 # a group of two, one of which gets the signal
