@@ -68,7 +68,7 @@ typedef struct t5_checkpoint t5_checkpoint;
 
 /* Opens a file and verifies every byte of it against the checksums before anything is believed;
  * reads it once from end to end. T5_ERR_INPUT naming the file: not there, not such a file, cut
- * short, damaged (and where). */
+ * short, damaged (and where). T5_ERR_IO: it cannot be read now, and may be good. */
 t5_status t5_checkpoint_open(const char *path, t5_checkpoint **checkpoint, t5_error *err);
 void t5_checkpoint_close(t5_checkpoint *checkpoint); /* NULL is fine */
 /* The values beside the arrays; the checkpoint's. */

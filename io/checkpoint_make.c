@@ -74,7 +74,7 @@ static t5_status place_all(const char *file_path, hid_t file, const plists *p,
     }
     return offset != HADDR_UNDEF ? T5_OK
                                  : t5_fail(err, T5_ERR_IO, "%s: HDF5 cannot make the array %s: %s",
-                                           file_path, path, t5_store_cause());
+                                           file_path, path, t5_store_cause().text);
 }
 
 /* Opens the values' file, and has HDF5 use the one in memory, which has the same bytes, in its
@@ -85,7 +85,7 @@ static t5_status open_made(const char *path, const char *values, int memory, con
     *file = H5Fopen(values, H5F_ACC_RDWR, p->access);
     if (*file < 0 || H5Fget_vfd_handle(*file, H5P_DEFAULT, &handle) < 0)
         return t5_fail(err, T5_ERR_IO, "%s: HDF5 cannot open what was written: %s", path,
-                       t5_store_cause());
+                       t5_store_cause().text);
     return dup3(memory, *(const int *)handle, O_CLOEXEC) >= 0
                ? T5_OK
                : t5_fail(err, T5_ERR_IO, "%s: no file in memory: %s", path, strerror(errno));
@@ -101,14 +101,14 @@ t5_status t5_checkpoint_make(const char *path, const char *values, const void *i
         return t5_fail(err, T5_ERR_MEMORY, "%s: no file in memory: %s", path, strerror(errno));
     t5_status status = t5_checkpoint_pwrite(path, *fd, image, bytes, T5_CHECKPOINT_BLOCK, err);
     if (!open_plists(&p) && status == T5_OK)
-        status = t5_fail(err, T5_ERR_IO, "%s: HDF5 fails: %s", path, t5_store_cause());
+        status = t5_fail(err, T5_ERR_IO, "%s: HDF5 fails: %s", path, t5_store_cause().text);
     if (status == T5_OK)
         status = open_made(path, values, *fd, &p, &file, err);
     if (status == T5_OK)
         status = place_all(path, file, &p, arrays, n, places, table, err);
     if (file >= 0 && H5Fclose(file) < 0 && status == T5_OK)
         status = t5_fail(err, T5_ERR_IO, "%s: HDF5 cannot close a file in memory: %s", path,
-                         t5_store_cause());
+                         t5_store_cause().text);
     close_plists(&p);
     if (status != T5_OK) {
         close(*fd);

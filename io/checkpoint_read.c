@@ -130,6 +130,17 @@ static t5_status read_arrays(t5_checkpoint *c, t5_error *err) {
     return T5_OK;
 }
 
+/* Everything but the arrays, which HDF5 does not read, has been verified: what it cannot read all
+ * the same is no damage. */
+static t5_status read_values(t5_checkpoint *c, t5_error *err) {
+    t5_error cause = {0};
+    if (t5_store_open(c->path, &c->values, &cause) == T5_OK && check_same(c, &cause) == T5_OK &&
+        read_arrays(c, &cause) == T5_OK)
+        return T5_OK;
+    return t5_fail(err, cause.status == T5_ERR_MEMORY ? T5_ERR_MEMORY : T5_ERR_IO, "%s",
+                   cause.text);
+}
+
 /* ---------------------------------------------------------------- open and read */
 
 t5_status t5_checkpoint_open(const char *path, t5_checkpoint **checkpoint, t5_error *err) {
@@ -151,13 +162,8 @@ t5_status t5_checkpoint_open(const char *path, t5_checkpoint **checkpoint, t5_er
         status = read_places(c, err);
     if (status == T5_OK)
         status = verify_rest(c, err);
-    /* from here on everything but the arrays, which HDF5 never reads, can be believed */
     if (status == T5_OK)
-        status = t5_store_open(path, &c->values, err);
-    if (status == T5_OK)
-        status = check_same(c, err);
-    if (status == T5_OK)
-        status = read_arrays(c, err);
+        status = read_values(c, err);
     if (status == T5_OK)
         status = verify_arrays(c, err);
     if (status == T5_OK)

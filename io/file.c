@@ -9,6 +9,16 @@
 
 enum { CHUNK = 1 << 16 };
 
+/* Is the name wrong, or can it not be opened now (too many open files, an error of the disk)? */
+static t5_status status_of(int reason) {
+    static const int of_the_name[] = {ENOENT, ENOTDIR, EACCES, EPERM,  ELOOP,
+                                      EISDIR, ENXIO,   ENODEV, EINVAL, ENAMETOOLONG};
+    for (size_t i = 0; i < sizeof of_the_name / sizeof *of_the_name; i++)
+        if (reason == of_the_name[i])
+            return T5_ERR_INPUT;
+    return T5_ERR_IO;
+}
+
 /* Without O_NONBLOCK a named pipe would wait for its writer. */
 t5_status t5_file_open(const char *path, int *fd, size_t *size, t5_error *err) {
     struct stat info;
@@ -18,7 +28,7 @@ t5_status t5_file_open(const char *path, int *fd, size_t *size, t5_error *err) {
         return t5_fail(err, T5_ERR_INPUT, "the name of a file is empty");
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0 || fstat(*fd, &info) != 0)
-        status = t5_fail(err, T5_ERR_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+        status = t5_fail(err, status_of(errno), "%s: cannot be opened: %s", path, strerror(errno));
     else if (S_ISDIR(info.st_mode))
         status = t5_fail(err, T5_ERR_INPUT, "%s: is a folder, expected a file", path);
     else if (!S_ISREG(info.st_mode))

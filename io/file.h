@@ -5,10 +5,11 @@
 #include <stddef.h>
 
 /* Opens a regular file for reading; *size in bytes. T5_ERR_INPUT with the reason ("No such file or
- * directory") if it cannot be opened or is no regular file; *fd is -1 then. */
+ * directory") if the name leads to none that may be read, T5_ERR_IO if it cannot be opened now
+ * ("Too many open files"); *fd is -1 then. */
 t5_status t5_file_open(const char *path, int *fd, size_t *size, t5_error *err);
-/* *data malloc'd, a NUL behind it that does not count. T5_ERR_INPUT with the reason ("No such file
- * or directory") if it cannot be opened or is no regular file, T5_ERR_IO if it cannot be read. */
+/* *data malloc'd, a NUL behind it that does not count. Errors: as above; T5_ERR_IO if it cannot be
+ * read. */
 t5_status t5_file_read(const char *path, void **data, size_t *bytes, t5_error *err);
 /* Makes the folder and its parents (permissions as the umask says); fine if it is there. T5_ERR_IO.
  */

@@ -1,6 +1,7 @@
 #include "io/replace.h"
 #include "io/store_internal.h"
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,23 +12,35 @@ enum {
 
 /* ---------------------------------------------------------------- errors */
 
+/* The system's part of what HDF5's drivers say over two lines, or else the first line. */
+static void tell(const char *said, t5_store_reason *cause) {
+    static const char begin[] = "error message = '";
+    const char *reason = strstr(said, begin);
+    if (reason) {
+        reason += strlen(begin);
+        snprintf(cause->text, sizeof cause->text, "%.*s: %.*s", (int)strcspn(said, ":,"), said,
+                 (int)strcspn(reason, "'"), reason);
+    } else {
+        snprintf(cause->text, sizeof cause->text, "%.*s", (int)strcspn(said, "\n"), said);
+    }
+}
+
 /* Takes the innermost message: what went wrong, rather than who was told of it. */
 static herr_t take_cause(unsigned n, const H5E_error2_t *e, void *user) {
-    const char **cause = user;
     if (n == 0 && e->desc && *e->desc)
-        *cause = e->desc;
+        tell(e->desc, user);
     return 0;
 }
 
-const char *t5_store_cause(void) {
-    const char *cause = "unknown cause";
+t5_store_reason t5_store_cause(void) {
+    t5_store_reason cause = {"unknown cause"};
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, take_cause, &cause);
     return cause;
 }
 
 void t5_store_fail(t5_store *s, const char *what, const char *where) {
     t5_fail(&s->err, T5_ERR_IO, "%s: HDF5 cannot %s %s: %s", s->path, what, where,
-            t5_store_cause());
+            t5_store_cause().text);
 }
 
 void t5_store_quiet(void) {

@@ -1,8 +1,8 @@
 /* HDF5 files: groups, attributes, tables of columns, external links, written so that a half-written
  * file is never visible: a store is built in memory; t5_store_commit writes it under a temporary
  * name in the same folder, fsyncs and renames it (io/replace.h). The only folder that includes
- * <hdf5.h>. Knows no trial and no model: src/run/results.c says what goes where. Serial HDF5, one
- * thread at a time; nothing here is collective. Where MPI is in use, stores are over before
+ * <hdf5.h>. Knows no trial and no model: src/results/results.c says what goes where. Serial HDF5,
+ * one thread at a time; nothing here is collective. Where MPI is in use, stores are over before
  * MPI_Finalize, which closes an HDF5 library built with MPI.
  *
  * In memory, because HDF5's own file driver cannot let go of a file that it could not write: with

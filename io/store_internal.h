@@ -17,9 +17,12 @@ struct t5_store_reader {
 
 /* Starts HDF5, and takes from it the habit of printing its errors: they go into ours. */
 void t5_store_quiet(void);
-/* HDF5's innermost reason. To be called right after the call that failed: the next HDF5 call
- * forgets it, and the text with it. */
-const char *t5_store_cause(void);
+typedef struct t5_store_reason {
+    char text[256];
+} t5_store_reason;
+/* HDF5's innermost reason, one line. To be called right after the call that failed: the next HDF5
+ * call forgets it. */
+t5_store_reason t5_store_cause(void);
 /* "cannot WHAT WHERE" with that reason. */
 void t5_store_fail(t5_store *s, const char *what, const char *where);
 /* Variable-length UTF-8; -1: failed. The caller's to close. */

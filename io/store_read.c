@@ -1,8 +1,11 @@
 #include "io/file.h"
 #include "io/store_internal.h"
+#include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- open and close */
@@ -14,7 +17,8 @@ static hid_t open_to_read(const char *path, t5_error *err) {
         H5Pset_file_locking(access, false, true) >= 0)
         file = H5Fopen(path, H5F_ACC_RDONLY, access);
     if (file < 0) /* before another call of HDF5 forgets why */
-        t5_fail(err, T5_ERR_INPUT, "%s: is not a readable HDF5 file: %s", path, t5_store_cause());
+        t5_fail(err, T5_ERR_INPUT, "%s: is not a readable HDF5 file: %s", path,
+                t5_store_cause().text);
     if (access >= 0)
         H5Pclose(access);
     return file;
@@ -68,13 +72,81 @@ void t5_store_close(t5_store_reader *r) {
     free(r);
 }
 
-bool t5_store_has(t5_store_reader *r, const char *path) {
+/* The file that a link leads to, beside this one unless absolute; false: it is no such link. */
+static bool linked_file(const t5_store_reader *r, const char *link, char *file, size_t size) {
+    char value[PATH_MAX + 256];
+    const char *name, *slash = strrchr(r->path, '/');
+    H5L_info_t info;
+    if (H5Lget_info(r->file, link, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_EXTERNAL ||
+        info.u.val_size > sizeof value ||
+        H5Lget_val(r->file, link, value, sizeof value, H5P_DEFAULT) < 0 ||
+        H5Lunpack_elink_val(value, info.u.val_size, NULL, &name, NULL) < 0)
+        return false;
+    int folder = slash && name[0] != '/' ? (int)(slash + 1 - r->path) : 0;
+    return snprintf(file, size, "%.*s%s", folder, r->path, name) < (int)size;
+}
+
+/* After a link that could not be opened: where does it lead to? */
+static t5_status explain_link(t5_store_reader *r, const char *link, bool *found, t5_error *err) {
+    t5_error cause = {0};
+    char file[PATH_MAX];
+    struct stat about;
+    t5_store_reader *other = NULL;
+    t5_fail(&cause, T5_ERR_INPUT, "%s: %s cannot be opened: %s", r->path, link,
+            t5_store_cause().text);
+    if (linked_file(r, link, file, sizeof file)) {
+        if (stat(file, &about) != 0 && errno == ENOENT) {
+            *found = false;
+            return T5_OK;
+        }
+        if (t5_store_open(file, &other, err) != T5_OK)
+            return err->status;
+        t5_store_close(other);
+    }
+    *err = cause;
+    return err->status;
+}
+
+/* One step of a path: *type of what is there, if something is. */
+static t5_status step_to(t5_store_reader *r, const char *path, bool *found, H5I_type_t *type,
+                         t5_error *err) {
+    htri_t exists = H5Lexists(r->file, path, H5P_DEFAULT);
+    *found = exists > 0;
+    if (exists < 0)
+        return t5_fail(err, T5_ERR_INPUT, "%s: %s cannot be looked for: %s", r->path, path,
+                       t5_store_cause().text);
+    if (!*found)
+        return T5_OK;
     hid_t object = H5Oopen(r->file, path, H5P_DEFAULT);
     if (object < 0)
-        return false;
-    H5I_type_t type = H5Iget_type(object);
+        return explain_link(r, path, found, err);
+    *type = H5Iget_type(object);
     H5Oclose(object);
-    return type == H5I_GROUP || type == H5I_DATASET;
+    return *type == H5I_BADID ? t5_fail(err, T5_ERR_INPUT, "%s: %s cannot be told from others: %s",
+                                        r->path, path, t5_store_cause().text)
+                              : T5_OK;
+}
+
+t5_status t5_store_find(t5_store_reader *r, const char *path, bool *found, t5_error *err) {
+    H5I_type_t type = H5I_GROUP;
+    char *part = strdup(path);
+    if (!part)
+        return t5_fail(err, T5_ERR_MEMORY, "%s: out of memory", r->path);
+    *found = path[0] == '/';
+    for (char *end = part + 1; *found && *end && err->status == T5_OK;) {
+        end = strchrnul(end, '/');
+        const char was = *end;
+        *end = '\0';
+        if (type == H5I_GROUP)
+            step_to(r, part, found, &type, err);
+        else
+            *found = false; /* nothing is below a data set */
+        *end = was;
+        end += was != '\0';
+    }
+    *found = *found && (type == H5I_GROUP || type == H5I_DATASET);
+    free(part);
+    return err->status;
 }
 
 /* ---------------------------------------------------------------- types */
@@ -115,7 +187,7 @@ static t5_status read_attr(t5_store_reader *r, const char *object, const char *n
                          r->path, name, object, type_name(type));
     else if (H5Aread(attr, t5_store_column_type(r->text_type, type), value) < 0)
         status = t5_fail(err, T5_ERR_INPUT, "%s: the attribute \"%s\" of %s cannot be read: %s",
-                         r->path, name, object, t5_store_cause());
+                         r->path, name, object, t5_store_cause().text);
     if (space >= 0)
         H5Sclose(space);
     if (found >= 0)
@@ -205,7 +277,7 @@ static t5_status open_source(t5_store_reader *r, source *from, t5_error *err) {
     from->set = H5Dopen2(r->file, from->path, H5P_DEFAULT);
     if (from->set < 0)
         return t5_fail(err, T5_ERR_INPUT, "%s: there is no data set %s: %s", r->path, from->path,
-                       t5_store_cause());
+                       t5_store_cause().text);
     from->space = H5Dget_space(from->set);
     if (H5Sget_simple_extent_ndims(from->space) != 1)
         return t5_fail(err, T5_ERR_INPUT, "%s: %s is not a list of values", r->path, from->path);
@@ -244,7 +316,7 @@ static t5_status read_values(t5_store_reader *r, const source *from, void **data
     if (H5Dread(from->set, from->memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0) {
         free(values);
         return t5_fail(err, T5_ERR_INPUT, "%s: %s cannot be read: %s", r->path, from->path,
-                       t5_store_cause());
+                       t5_store_cause().text);
     }
     *data = values;
     if (from->type == T5_COLUMN_TEXT) {
@@ -298,7 +370,7 @@ t5_status t5_store_list(t5_store_reader *r, const char *group, char ***names, in
         if (id >= 0)
             H5Gclose(id);
         return t5_fail(err, T5_ERR_INPUT, "%s: there is no group %s: %s", r->path, group,
-                       t5_store_cause());
+                       t5_store_cause().text);
     }
     list = info.nlinks < INT_MAX ? calloc(info.nlinks + 1, sizeof *list) : NULL;
     while (list && got < info.nlinks && (list[got] = link_name(id, got)))
@@ -309,7 +381,7 @@ t5_status t5_store_list(t5_store_reader *r, const char *group, char ***names, in
         *n = (int)got;
     else
         t5_fail(err, T5_ERR_INPUT, "%s: the names in %s cannot be listed: %s", r->path, group,
-                t5_store_cause());
+                t5_store_cause().text);
     for (hsize_t i = 0; i < got; i++)
         free(list[i]);
     free(list);

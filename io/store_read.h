@@ -12,8 +12,10 @@ typedef struct t5_store_reader t5_store_reader;
 t5_status t5_store_open(const char *path, t5_store_reader **reader, t5_error *err);
 void t5_store_close(t5_store_reader *reader); /* NULL is fine */
 
-/* Is there a group or data set of this path (links to other files are followed)? */
-bool t5_store_has(t5_store_reader *reader, const char *path);
+/* Is there a group or data set of this path? Links to other files, relative to this one's folder,
+ * are followed; one to a file that does not exist leads nowhere. What is there and cannot be opened
+ * is T5_ERR_INPUT, never a no: whoever takes results for missing makes them again. */
+t5_status t5_store_find(t5_store_reader *reader, const char *path, bool *found, t5_error *err);
 
 /* The names in a group, in the order in which they were made: *names is one malloc'd block, the
  * texts behind the pointers. */

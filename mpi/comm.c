@@ -131,6 +131,10 @@ t5_status t5_comm_set_timeout(t5_comm *world, double seconds, t5_error *err) {
     return t5_watch_set_limit(world->watch, world, seconds, err);
 }
 
+void t5_comm_progress(t5_comm *comm) {
+    t5_watch_step(comm->watch);
+}
+
 void t5_comm_finish(t5_comm *world) {
     if (!world)
         return;

@@ -19,9 +19,13 @@ void t5_comm_finish(t5_comm *world);
 /* Seconds for which a rank waits for the others in a collective call, or for rank 0 in a service
  * call (service.h), before the job is ended with status 1 and a line that says which ranks are
  * missing; 0: any time. It also ends when a rank's process is stopped, or cannot be reached, for as
- * long, whoever waits for it. Until this has been called the first kind has no limit, the second
+ * long, whoever waits for it, and when a rank that waits for nobody has made no call of this folder
+ * for twice as long. Until this has been called the first kind has no limit, the second
  * one of 600 s. Collective over the world; groups made of it keep to it. */
 t5_status t5_comm_set_timeout(t5_comm *world, double seconds, t5_error *err);
+/* This rank has come further without any other call of this folder: for long loops. For the main
+ * thread; not collective. */
+void t5_comm_progress(t5_comm *comm);
 /* Ends the whole job at once with this exit status; does not return. */
 void t5_comm_abort(t5_comm *comm, int exit_status) __attribute__((noreturn));
 /* "Open MPI v4.1.4": for --version; needs no t5_comm_start. */

@@ -4,6 +4,7 @@
 #include "mpi/watch.h"
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct t5_service {
     t5_comm *world;
@@ -120,6 +121,23 @@ t5_status t5_service_call(t5_service *s, int kind, const void *request, size_t b
     t5_watch_begin(s->world->watch, NULL, "a request");
     t5_status status = call(s, kind, request, bytes, reply, reply_bytes, err);
     t5_watch_end(s->world->watch);
+    return status;
+}
+
+t5_status t5_service_ask(t5_service *s, int kind, const void *request, size_t bytes, void *answer,
+                         size_t answer_bytes, t5_error *err) {
+    void *reply;
+    size_t got;
+    t5_status status = t5_service_call(s, kind, request, bytes, &reply, &got, err);
+    if (status)
+        return status;
+    if (got == answer_bytes)
+        memcpy(answer, reply, got);
+    else
+        status = t5_fail(err, T5_ERR_COMM,
+                         "rank 0 answered a request of kind %d with %zu bytes instead of %zu", kind,
+                         got, answer_bytes);
+    free(reply);
     return status;
 }
 

@@ -30,6 +30,10 @@ t5_status t5_service_start(t5_comm *world, t5_service_handler *handler, void *us
  * error. */
 t5_status t5_service_call(t5_service *service, int kind, const void *request, size_t bytes,
                           void **reply, size_t *reply_bytes, t5_error *err);
+/* The same for a reply of a known length (not 0), copied to *answer; another length is T5_ERR_COMM.
+ */
+t5_status t5_service_ask(t5_service *service, int kind, const void *request, size_t bytes,
+                         void *answer, size_t answer_bytes, t5_error *err);
 /* Tells rank 0 something; no answer is waited for (the handler returns true with an empty reply).
  * Tells and calls of one rank arrive in the order in which they were made. */
 t5_status t5_service_tell(t5_service *service, int kind, const void *request, size_t bytes,

@@ -1,54 +1,12 @@
-#include "mpi/watch.h"
 #include "base/log.h"
-#include "mpi/notes.h"
+#include "mpi/watch_internal.h"
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static const double tick = 0.05, most_between_signs = 5, patience_with_answers = 2;
-
-typedef enum { IDLE, IN_CALL, IN_SERVICE } doing;
-
-/* The main thread's wait. */
-typedef struct wait_state {
-    doing doing;
-    const t5_comm *comm;
-    const char *what;
-    bool own_limit; /* is told instead of ending the job */
-    double limit;   /* if own_limit */
-    double waited;
-    bool asked; /* the others, `asking` seconds ago */
-    double asking;
-    t5_error over;
-} wait_state;
-
-typedef struct peer {
-    double silent; /* seconds since its last note */
-    bool answered; /* the last question: */
-    t5_note answer;
-} peer;
-
-/* Everything is kept under the lock, by the thread for as long as it does something. */
-struct t5_watch {
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    t5_notes *notes;
-    int rank, size;
-    peer *peers; /* (size) */
-    t5_comm *comms;
-    int made; /* communicators so far */
-    double limit, sign_every, unsigned_for;
-    bool configured; /* the limit counts for calls, too */
-    bool closed, ended;
-    double closed_for;
-    int question;
-    wait_state wait;
-};
+static const double tick = 0.05, most_between_signs = 5;
 
 static double sign_interval(double limit) {
     double every = limit / 8 < most_between_signs ? limit / 8 : most_between_signs;
@@ -97,7 +55,7 @@ static void answer(t5_watch *w, int to, const t5_note *question) {
     const t5_note note = {.kind = T5_NOTE_ANSWER,
                           .comm = question->comm,
                           .calls = c ? c->calls : 0,
-                          .in_service = w->wait.doing == IN_SERVICE,
+                          .in_service = w->wait.doing == T5_IN_SERVICE,
                           .question = question->question};
     t5_notes_send(w->notes, to, &note);
 }
@@ -106,7 +64,7 @@ static void listen(t5_watch *w) {
     t5_note note;
     int from;
     while (t5_notes_receive(w->notes, &note, &from)) {
-        peer *p = &w->peers[from];
+        t5_peer *p = &w->peers[from];
         p->silent = 0;
         if (note.kind == T5_NOTE_ASK)
             answer(w, from, &note);
@@ -115,92 +73,6 @@ static void listen(t5_watch *w) {
             p->answer = note;
         }
     }
-}
-
-/* ---- the main thread's wait ---- */
-
-static void ask(t5_watch *w) {
-    const t5_comm *c = w->wait.comm;
-    const t5_note note = {.kind = T5_NOTE_ASK, .comm = c->id, .question = ++w->question};
-    w->wait.asked = true;
-    w->wait.asking = 0;
-    for (int i = 0; i < c->size; i++) {
-        w->peers[c->world_rank[i]].answered = false;
-        if (i != c->rank)
-            t5_notes_send(w->notes, c->world_rank[i], &note);
-    }
-}
-
-static bool all_answered(const t5_watch *w) {
-    const t5_comm *c = w->wait.comm;
-    for (int i = 0; i < c->size; i++)
-        if (i != c->rank && !w->peers[c->world_rank[i]].answered)
-            return false;
-    return true;
-}
-
-/* The ranks that have not entered the call, as text; *excused: one of them waits in the service. */
-static int name_missing(const t5_watch *w, char *text, size_t size, bool *excused) {
-    const t5_comm *c = w->wait.comm;
-    int missing = 0;
-    size_t used = 0;
-    text[0] = '\0';
-    for (int i = 0; i < c->size; i++) {
-        const peer *p = &w->peers[c->world_rank[i]];
-        if (i == c->rank || (p->answered && p->answer.calls >= c->calls))
-            continue;
-        *excused |= p->answered && p->answer.in_service;
-        missing++;
-        if (used < size)
-            used +=
-                (size_t)snprintf(text + used, size - used, "%srank %d (%s)", used ? ", " : "",
-                                 c->world_rank[i], p->answered ? "busy elsewhere" : "no answer");
-    }
-    return missing;
-}
-
-static void end_wait(t5_watch *w, double limit) {
-    char names[256];
-    bool excused = false;
-    t5_error err = {0};
-    if (w->wait.doing == IN_SERVICE)
-        t5_fail(&err, T5_ERR_COMM,
-                "rank 0 has not answered a request for %g s (parallel.timeout_s)", limit);
-    else if (name_missing(w, names, sizeof names, &excused) > 0)
-        t5_fail(&err, T5_ERR_COMM,
-                "waited more than %g s (parallel.timeout_s; %s) for other ranks; missing: %s",
-                limit, w->wait.what, names);
-    else
-        t5_fail(&err, T5_ERR_COMM,
-                "waited more than %g s (parallel.timeout_s; %s), though all ranks are there: "
-                "does the network carry nothing?",
-                limit, w->wait.what);
-    if (excused) {
-        w->wait.waited = 0;
-        w->wait.asked = false;
-    } else if (w->wait.own_limit) {
-        w->wait.over = err;
-    } else {
-        t5_log(T5_LOG_ERROR, "%s", err.text);
-        t5_comm_abort(NULL, 1);
-    }
-}
-
-static void look_at_wait(t5_watch *w, double gap) {
-    wait_state *s = &w->wait;
-    const double limit = s->own_limit ? s->limit : w->configured ? w->limit : 0;
-    if (s->doing == IDLE || s->over.status != T5_OK)
-        return;
-    s->waited += gap;
-    if (limit <= 0 || s->waited <= limit)
-        return;
-    if (s->doing == IN_CALL && !s->asked) {
-        ask(w);
-        return;
-    }
-    s->asking += gap;
-    if (s->doing == IN_SERVICE || all_answered(w) || s->asking > patience_with_answers)
-        end_wait(w, limit);
 }
 
 /* ---- the thread ---- */
@@ -243,7 +115,8 @@ static void *run(void *watch) {
         listen(w);
         show_signs(w, elapsed);
         miss_signs(w, gap);
-        look_at_wait(w, gap);
+        t5_watch_look_at_wait(w, gap);
+        t5_watch_look_at_progress(w, gap);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -271,7 +144,7 @@ t5_status t5_watch_start(t5_comm *world, t5_watch **watch, t5_error *err) {
     if (world->size == 1)
         return T5_OK;
     t5_watch *w = calloc(1, sizeof *w);
-    peer *peers = calloc((size_t)world->size, sizeof *peers);
+    t5_peer *peers = calloc((size_t)world->size, sizeof *peers);
     if (!w || !peers)
         t5_fail(err, T5_ERR_MEMORY, "no memory for the watch over the ranks");
     if (t5_comm_agree(world, err) == T5_OK) {
@@ -375,26 +248,33 @@ void t5_watch_remove(t5_comm *comm) {
     pthread_mutex_unlock(&w->lock);
 }
 
-static void set_wait(t5_watch *w, const wait_state *s) {
+void t5_watch_step(t5_watch *w) {
+    if (w)
+        atomic_fetch_add_explicit(&w->steps, 1, memory_order_relaxed);
+}
+
+static void set_wait(t5_watch *w, const t5_wait_state *s) {
     if (!w)
         return;
+    t5_watch_step(w);
     pthread_mutex_lock(&w->lock);
     w->wait = *s;
     pthread_mutex_unlock(&w->lock);
 }
 
 void t5_watch_begin(t5_watch *w, t5_comm *comm, const char *what) {
-    set_wait(w, &(wait_state){.doing = comm ? IN_CALL : IN_SERVICE, .comm = comm, .what = what});
+    set_wait(w, &(t5_wait_state){
+                    .doing = comm ? T5_IN_CALL : T5_IN_SERVICE, .comm = comm, .what = what});
 }
 
 void t5_watch_begin_limited(t5_watch *w, t5_comm *comm, const char *what, double limit) {
-    set_wait(w,
-             &(wait_state){
-                 .doing = IN_CALL, .comm = comm, .what = what, .own_limit = true, .limit = limit});
+    set_wait(
+        w, &(t5_wait_state){
+               .doing = T5_IN_CALL, .comm = comm, .what = what, .own_limit = true, .limit = limit});
 }
 
 void t5_watch_end(t5_watch *w) {
-    set_wait(w, &(wait_state){0});
+    set_wait(w, &(t5_wait_state){0});
 }
 
 bool t5_watch_is_over(t5_watch *w, t5_error *err) {

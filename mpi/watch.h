@@ -3,8 +3,9 @@
  *    host that cannot be reached is noticed whatever the others are doing;
  *  - watches over the main thread's wait: once it has lasted for the time limit, the others are
  *    asked whether they have entered the same call, and those that have not are named;
- *  - answers such questions, so that a rank that computes is told from one that is gone.
- * It then logs who is missing and ends the job with status 1; a collective call of MPI cannot be
+ *  - answers such questions, so that a rank that computes is told from one that is gone;
+ *  - ends the job when the main thread waits for nobody and comes no further for twice the limit.
+ * It logs who is missing and ends the job with status 1; a collective call of MPI cannot be
  * taken back. Who waits in the service (service.h) may do so for as long as rank 0's helper says
  * that it is there, and those who wait for such a rank in their group may, too.
  *
@@ -40,5 +41,7 @@ void t5_watch_end(t5_watch *watch);
  * not ended, but t5_watch_is_over becomes true, with the reason in *err (T5_ERR_COMM). */
 void t5_watch_begin_limited(t5_watch *watch, t5_comm *comm, const char *what, double limit);
 bool t5_watch_is_over(t5_watch *watch, t5_error *err);
+/* The main thread has come further by itself. Each call and wait above says so, too. */
+void t5_watch_step(t5_watch *watch);
 
 #endif

@@ -13,8 +13,9 @@ choose_launcher() {
         # No binding: the job has its cores from Slurm, and a rank's threads need several of them.
         start=(mpirun --bind-to none)
         # SIGTERM (scancel, the end of the job's time): mpirun gives the ranks so many seconds to save their state,
-        # not 2. Slurm's own limit is KillWait, often 30 s.
-        export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout:-15}"
+        # not 2. Slurm's own limit is KillWait, often 30 s. Not more than needed: mpirun also waits for it, twice,
+        # after ranks that have ended by themselves with another status than 0.
+        export OMPI_MCA_odls_base_sigkill_timeout="${OMPI_MCA_odls_base_sigkill_timeout:-10}"
         # A host that cannot be reached any more ends the job in 12 s, not in 8 minutes.
         export OMPI_MCA_oob_tcp_keepalive_time="${OMPI_MCA_oob_tcp_keepalive_time:-5}"
         export OMPI_MCA_oob_tcp_keepalive_intvl="${OMPI_MCA_oob_tcp_keepalive_intvl:-2}"

@@ -4,11 +4,11 @@
 #include "device/device.h"
 #include "io/store.h"
 #include "mpi/comm.h"
+#include "report/report_command.h"
 #include "run/cli.h"
-#include "run/export.h"
-#include "run/predict.h"
-#include "run/report_command.h"
 #include "run/score.h"
+#include "saved/export.h"
+#include "saved/predict.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>

@@ -57,36 +57,36 @@ t5_status t5_check_row(const t5_model *m, const int32_t *ids, int n_input, int n
     return status == T5_OK ? check_ids(m, "label", ids + n_input, n_target, err) : status;
 }
 
-/* Keeps the larger of the memory at hand and what the pass needs. The old memory goes first: the
- * two together would be the peak of the whole training. */
-t5_status t5_work_reserve(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq,
-                          t5_error *err) {
+t5_status t5_model_grow(t5_model *m, void **d_p, size_t *room, size_t bytes, t5_error *err) {
     const t5_device_ops *ops = m->dev->ops;
-    t5_work need = {0};
-    t5_work_plan(&m->shape, m->compute, kind, n_enc, n_dec, n_seq, NULL, &need);
-    if (need.bytes <= m->block_bytes)
+    t5_error first = {0};
+    if (bytes <= *room)
         return T5_OK;
     t5_replays_forget(&m->replays, m->dev);
-    ops->free(m->dev, m->d_block);
-    m->d_block = NULL;
-    m->block_bytes = 0;
-    void *d_block;
-    t5_error first = {0};
-    t5_status status = ops->alloc(m->dev, need.bytes, &d_block, &first);
-    if (status != T5_OK && m->decoder) { /* kept for the next answers; the pass is now */
+    ops->free(m->dev, *d_p);
+    *d_p = NULL;
+    *room = 0;
+    t5_status status = ops->alloc(m->dev, bytes, d_p, &first);
+    if (status != T5_OK && m->decoder) { /* kept for the next answers; this is wanted now */
         t5_decoder_destroy(m->decoder);
         m->decoder = NULL;
         first = (t5_error){0};
-        status = ops->alloc(m->dev, need.bytes, &d_block, &first);
+        status = ops->alloc(m->dev, bytes, d_p, &first);
     }
-    if (status != T5_OK) {
-        t5_fail(err, status, "%s", first.text);
-        t5_error_prefix(err, "work memory of a batch of %d + %d tokens", n_enc, n_dec);
-        return status;
-    }
-    m->d_block = d_block;
-    m->block_bytes = need.bytes;
+    if (status != T5_OK)
+        return t5_fail(err, status, "%s", first.text);
+    *room = bytes;
     return T5_OK;
+}
+
+t5_status t5_work_reserve(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq,
+                          t5_error *err) {
+    t5_work need = {0};
+    t5_work_plan(&m->shape, m->compute, kind, n_enc, n_dec, n_seq, NULL, &need);
+    t5_status status = t5_model_grow(m, &m->d_block, &m->block_bytes, need.bytes, err);
+    if (status != T5_OK)
+        t5_error_prefix(err, "work memory of a batch of %d + %d tokens", n_enc, n_dec);
+    return status;
 }
 
 void t5_work_use(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq, int max_enc,
@@ -111,7 +111,7 @@ static t5_status reserve_stage(t5_model *m, t5_error *err) {
 
 /* The host's side of an address among the work's first `staged` bytes. */
 static void *staged(const t5_model *m, const void *d_p) {
-    return m->stage + ((const char *)d_p - m->d_block);
+    return m->stage + ((const char *)d_p - (const char *)m->d_block);
 }
 
 static void stage_stack(t5_model *m, int s, const int32_t *ids, const int32_t *start,

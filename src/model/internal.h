@@ -161,15 +161,15 @@ struct t5_model {
         *d_scalars; /* on the host and on the device, with room for most_rows rows */
     int most_rows;
     t5_work work;  /* of the latest pass */
-    char *d_block; /* its memory, kept between passes */
+    void *d_block; /* its memory, kept between passes */
     size_t block_bytes;
     char *stage; /* host side of the work's first `staged` bytes */
     size_t stage_bytes;
     /* steps over rows on the device (step.c) */
     const int32_t *ids, *d_ids; /* t5_model_keep_ids: the host's, and where the device reads them */
     int64_t n_ids;
-    void *d_ids_block; /* the device's own copy, NULL in host memory */
-    int64_t ids_room;
+    void *d_ids_block;  /* the device's own copy, NULL in host memory */
+    size_t ids_bytes;   /* of it */
     t5_step_log *d_log; /* (T5_STEPS_PENDING) */
     int n_pending;
     t5_step_constants constants; /* of the replays */
@@ -204,7 +204,11 @@ t5_status t5_pass_begin(t5_model *m, const t5_input *in, t5_pass_kind kind, bool
 /* Its parts, for batches that are packed on the device. The ids of a row: input, then target. */
 t5_status t5_check_row(const t5_model *m, const int32_t *ids, int n_input, int n_target,
                        t5_error *err);
-/* Makes the memory big enough for a pass; forgets the replays if that moves it. */
+/* At least `bytes` of device memory at *d_p, which has *room. Contents are lost and replays are
+ * forgotten if it has to move; then the old memory goes first: the two together would be the peak
+ * of the whole training. T5_ERR_MEMORY: *d_p is NULL. */
+t5_status t5_model_grow(t5_model *m, void **d_p, size_t *room, size_t bytes, t5_error *err);
+/* Makes the memory big enough for a pass. */
 t5_status t5_work_reserve(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq,
                           t5_error *err);
 /* Lays out m->work in it. */
@@ -214,6 +218,10 @@ void t5_work_use(t5_model *m, t5_pass_kind kind, int n_enc, int n_dec, int n_seq
 t5_status t5_reserve_rows(t5_model *m, int n_rows, t5_error *err);
 /* The scalars to the device. */
 void t5_send_scalars(t5_model *m);
+
+static inline int t5_larger(int a, int b) {
+    return a > b ? a : b;
+}
 
 /* The sizes of a batch. Padding, if any, is n_pad sequences behind the rows, of tokens that have no
  * label: they cost time and change nothing. */

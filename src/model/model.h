@@ -28,10 +28,11 @@ typedef struct t5_param {
     bool decay;         /* weight decay applies (all but norm weights) */
 } t5_param;
 
-/* A model's input: a packed batch in host memory (data/batch.h has the same fields; src/run copies
- * the pointers, so that the model does not know where rows come from). Passes check it: ids within
- * the vocabulary, offsets that rise and cover all tokens, at least one input token a sequence, else
- * T5_ERR_INPUT. n_seq == 0 (a rank's share of a small batch may be empty) is a pass over nothing.
+/* A model's input: a packed batch in host memory (data/batch.h has the same fields; setup/input.h
+ * copies the pointers, so that the model does not know where rows come from). Passes check it: ids
+ * within the vocabulary, offsets that rise and cover all tokens, at least one input token a
+ * sequence, else T5_ERR_INPUT. n_seq == 0 (a rank's share of a small batch may be empty) is a pass
+ * over nothing.
  */
 typedef struct t5_input {
     int n_seq, n_enc, n_dec, max_enc, max_dec;

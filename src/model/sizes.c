@@ -24,15 +24,11 @@ static int longest(int n) {
     return p < 16 ? 16 : p;
 }
 
-static int most(int a, int b) {
-    return a > b ? a : b;
-}
-
 t5_sizes t5_size_class(t5_sizes s) {
     s.max_enc = longest(s.max_enc);
     s.max_dec = longest(s.max_dec);
     /* a granule more than the tokens may be the next octave's */
-    s.n_pad = 1 + most(2 * granule(s.n_enc) / s.max_enc, 2 * granule(s.n_dec) / s.max_dec);
+    s.n_pad = 1 + t5_larger(2 * granule(s.n_enc) / s.max_enc, 2 * granule(s.n_dec) / s.max_dec);
     s.n_enc = round_up(s.n_enc + s.n_pad);
     s.n_dec = round_up(s.n_dec);
     return s;

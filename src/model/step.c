@@ -44,16 +44,9 @@ t5_status t5_model_keep_ids(t5_model *m, const int32_t *ids, int64_t n, t5_error
         m->d_ids = ids;
         return ops->sync(m->dev, err);
     }
-    if (n > m->ids_room) {
-        t5_replays_forget(&m->replays, m->dev);
-        ops->free(m->dev, m->d_ids_block);
-        m->d_ids_block = NULL;
-        m->ids_room = 0;
-        m->d_ids = NULL;
-        if (ops->alloc(m->dev, (size_t)n * sizeof *ids, &m->d_ids_block, err) != T5_OK)
-            return t5_error_prefix(err, "the token ids of %lld tokens", (long long)n);
-        m->ids_room = n;
-    }
+    m->d_ids = NULL;
+    if (t5_model_grow(m, &m->d_ids_block, &m->ids_bytes, (size_t)n * sizeof *ids, err) != T5_OK)
+        return t5_error_prefix(err, "the token ids of %lld tokens", (long long)n);
     m->d_ids = m->d_ids_block;
     ops->to_device(m->dev, m->d_ids_block, ids, (size_t)n * sizeof *ids);
     return ops->sync(m->dev, err);
@@ -69,11 +62,8 @@ typedef struct part {
     bool first, last, replayed;
 } part;
 
-static int larger(int a, int b) {
-    return a > b ? a : b;
-}
-
-/* As many rows from `row` on as one pass takes; at least one. */
+/* As many rows from `row` on as one pass takes; at least one, unless the step has none: its sum
+ * needs a rank without rows all the same. */
 static part next_part(t5_model *m, const t5_step *step, int row) {
     part p = {.m = m, .step = step, .first_row = row, .first = row == 0};
     const int limit = step->micro_batch_tokens;
@@ -84,13 +74,13 @@ static part next_part(t5_model *m, const t5_step *step, int row) {
             break;
         p.size.n_enc = n_enc;
         p.size.n_dec = n_dec;
-        p.size.max_enc = larger(p.size.max_enc, r->n_input);
-        p.size.max_dec = larger(p.size.max_dec, r->n_target);
+        p.size.max_enc = t5_larger(p.size.max_enc, r->n_input);
+        p.size.max_dec = t5_larger(p.size.max_dec, r->n_target);
         p.n_rows++;
     }
     p.last = row == step->n_rows;
     /* a step of several passes is not replayed: whoever cuts batches has no memory for that */
-    p.replayed = m->dev->replays && p.first && p.last;
+    p.replayed = m->dev->replays && p.first && p.last && p.n_rows > 0;
     if (p.replayed)
         p.size = t5_size_class(p.size);
     return p;
@@ -166,12 +156,17 @@ static void queue_segment(void *arg) {
     const part *p = s->part;
     t5_model *m = p->m;
     if (s->from == 0 && !s->update) {
-        pack(p);
-        t5_queue_forward(m, &p->step->loss, T5_PASS_TRAIN, p->first);
+        if (p->n_rows > 0) {
+            pack(p);
+            t5_queue_forward(m, &p->step->loss, T5_PASS_TRAIN, p->first);
+        } else {
+            t5_queue_no_gradient(m);
+        }
         if (p->last)
             add_rides(m);
     }
-    t5_queue_backward(m, p->first, s->from, s->to);
+    if (p->n_rows > 0)
+        t5_queue_backward(m, p->first, s->from, s->to);
     if (s->update || (p->last && !p->step->hook && s->to == t5_n_layers(m)))
         t5_queue_update(m, &p->step->optim, true);
 }
@@ -190,11 +185,6 @@ static int next_bucket(const t5_model *m, int from) {
     return to;
 }
 
-static void announce(const t5_model *m, const t5_grad_hook *hook, int from, int to) {
-    int64_t first = from > 0 ? t5_layer_end(m, from - 1) : 0;
-    hook->ready(hook->arg, first, t5_layer_end(m, to - 1) - first);
-}
-
 static void run(t5_model *m, t5_replay **replay, segment *s) {
     if (replay)
         m->dev->ops->replay(m->dev, replay, queue_segment, s);
@@ -210,26 +200,14 @@ static void queue_part(const part *p, t5_replay **replay) {
     for (int from = 0, to; from < n; from = to) {
         to = hook ? next_bucket(m, from) : n;
         run(m, replay ? replay++ : NULL, &(segment){.part = p, .from = from, .to = to});
+        int64_t first = from > 0 ? t5_layer_end(m, from - 1) : 0;
         if (hook)
-            announce(m, hook, from, to);
+            hook->ready(hook->arg, first, t5_layer_end(m, to - 1) - first);
     }
     if (hook) {
         hook->join(hook->arg);
         run(m, replay, &(segment){.part = p, .update = true});
     }
-}
-
-/* A rank without rows: the sum needs it all the same. */
-static void queue_nothing(t5_model *m, const t5_step *step) {
-    t5_queue_no_gradient(m);
-    add_rides(m);
-    for (int from = 0, to; step->hook && from < t5_n_layers(m); from = to) {
-        to = next_bucket(m, from);
-        announce(m, step->hook, from, to);
-    }
-    if (step->hook)
-        step->hook->join(step->hook->arg);
-    t5_queue_update(m, &step->optim, true);
 }
 
 /* ---------------------------------------------------------------- the step */
@@ -317,15 +295,12 @@ t5_status t5_model_step(t5_model *m, const t5_step *step, t5_error *err) {
     m->scalars->drop_step = m->drop_step;
     m->scalars->scale = step->scale;
     memcpy(m->scalars->ride, step->ride, sizeof step->ride);
-    for (int row = 0; row < step->n_rows;) {
+    int row = 0;
+    do {
         part p = next_part(m, step, row);
         row += p.n_rows;
         send_and_queue(&p);
-    }
-    if (step->n_rows == 0) {
-        m->dev->ops->to_device(m->dev, m->d_scalars, m->scalars, sizeof *m->scalars);
-        queue_nothing(m, step);
-    }
+    } while (row < step->n_rows);
     keep_result(m);
     return T5_OK;
 }

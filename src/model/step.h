@@ -45,7 +45,7 @@ typedef struct t5_step_result {
 enum { T5_STEPS_PENDING = 64 };
 
 /* The token ids that rows point into (t5_pack_row.at), n of them; they must stay where they are
- * until the next call. Waits. T5_ERR_MEMORY. */
+ * as long as steps are made of them. Waits. T5_ERR_MEMORY. */
 t5_status t5_model_keep_ids(t5_model *model, const int32_t *ids, int64_t n, t5_error *err);
 
 /* Queues a step; t5_model_set_dropout says which one it is. Fails before it has queued anything and

@@ -1,8 +1,8 @@
 /* The command line, parsed. */
 #ifndef T5_RUN_CLI_H
 #define T5_RUN_CLI_H
-#include "run/predict_options.h"
 #include "run/sweep.h"
+#include "saved/predict_options.h"
 
 typedef enum {
     T5_CLI_HELP,

@@ -90,7 +90,8 @@ static const char all[] =
     "\n"
     "  mpirun -np 4 t5mpi sweep.cfg          four ranks, trials side by side\n"
     "\n"
-    "Exit status: 0 every trial completed; 1 some trial failed, or the job broke off;\n"
+    "Exit status: 0 every trial completed; 1 some trial failed, or its weights could\n"
+    "not be written, or the job broke off;\n"
     "2 the command line, the configuration or the data are wrong, nothing was started;\n"
     "75 stopped by a signal after a checkpoint: run it again with --resume.\n";
 

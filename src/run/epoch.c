@@ -188,10 +188,6 @@ void t5_epoch_end(t5_epoch *e) {
     free(e);
 }
 
-int64_t t5_epoch_steps(const t5_epoch *e) {
-    return e->steps;
-}
-
 int t5_epoch_rows(const t5_epoch *e, int64_t step) {
     return (int)(e->first[step + 1] - e->first[step]);
 }

@@ -25,7 +25,6 @@ typedef struct t5_epoch t5_epoch;
 t5_status t5_epoch_begin(t5_comm *group, const t5_shard *shard, uint64_t seed, uint32_t epoch,
                          int batch_size, t5_epoch **e, t5_error *err);
 void t5_epoch_end(t5_epoch *e);
-int64_t t5_epoch_steps(const t5_epoch *e);
 /* The token ids of this rank's rows (and a few integers between them), *n in all; the epoch's. */
 const int32_t *t5_epoch_ids(const t5_epoch *e, int64_t *n);
 /* Rows of this rank in a step. */

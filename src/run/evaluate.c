@@ -1,6 +1,6 @@
 #include "run/evaluate.h"
-#include "run/generation.h"
-#include "run/input.h"
+#include "setup/generation.h"
+#include "setup/input.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +28,7 @@ static t5_status fill_batch(t5_batch *b, const t5_shard *s, int64_t from, int64_
 
 /* Between two batches, on this rank alone: the ranks agree before they next meet. */
 static t5_status check_stop(const t5_worker *w, t5_error *err) {
+    t5_comm_progress(w->group);
     return t5_stop_signal(w->stop)
                ? t5_fail(err, T5_INTERRUPTED, "during an evaluation; --resume repeats it")
                : T5_OK;

@@ -1,5 +1,5 @@
 #include "run/host.h"
-#include "run/results.h"
+#include "results/results.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

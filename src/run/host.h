@@ -4,10 +4,10 @@
 #ifndef T5_RUN_HOST_H
 #define T5_RUN_HOST_H
 #include "mpi/service.h"
+#include "plan/schedule.h"
 #include "run/messages.h"
-#include "run/schedule.h"
-#include "run/source.h"
 #include "run/stop.h"
+#include "setup/source.h"
 
 typedef struct t5_host t5_host;
 

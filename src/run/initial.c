@@ -1,5 +1,5 @@
 #include "run/initial.h"
-#include "run/label_rows.h"
+#include "setup/label_rows.h"
 #include <stdlib.h>
 #include <string.h>
 

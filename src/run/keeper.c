@@ -110,12 +110,12 @@ void t5_keeper_warn(const t5_keeper *k, int64_t step, const t5_error *reason) {
                k->trial, step, reason->text);
 }
 
-bool t5_keeper_busy(const t5_keeper *k) {
-    return k->busy;
+t5_keeper_phase t5_keeper_busy(const t5_keeper *k) {
+    return k->busy ? T5_KEEPER_WRITES : k->naming ? T5_KEEPER_NAMES : T5_KEEPER_IDLE;
 }
 
 bool t5_keeper_done(t5_keeper *k) {
-    return t5_job_idle(&k->writing);
+    return t5_job_idle(k->busy ? &k->writing : &k->finishing);
 }
 
 void t5_keeper_give_up(t5_keeper *k) {
@@ -129,6 +129,7 @@ void t5_keeper_give_up(t5_keeper *k) {
 }
 
 void t5_keeper_finish(t5_keeper *k) {
+    k->naming = false;
     if (!k->finishing.started)
         return;
     t5_job_wait(&k->finishing);

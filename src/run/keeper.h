@@ -24,7 +24,6 @@ typedef struct t5_keeper_spec {
                                 ones, rows, tokeniser */
     int keep;                /* checkpoints, >= 1 */
     uint64_t seed;           /* the trial's */
-    int64_t steps, evals;    /* rows of the curves for which the record has room */
 } t5_keeper_spec;
 
 /* Makes nothing on the disk. group and model are borrowed, model must have been made to train;
@@ -37,18 +36,20 @@ int64_t t5_keeper_bytes(int64_t n_arena, int ranks);
 
 /* Begins a checkpoint of the model as it is now; waits for the copy only. best_weights (n_arena, on
  * every rank) may be NULL: there are none, or they are the model's current ones; nothing is kept of
- * it. record: on the leader, may be NULL. One that was begun is committed first, and waited for: to
- * be asked before is t5_keeper_busy. Collective. Only T5_ERR_COMM: for all else see above. */
+ * it. record: on the leader, may be NULL. One that was begun is waited for until it is safe: to be
+ * asked before is t5_keeper_busy. Collective. Only T5_ERR_COMM: for all else see above. */
 t5_status t5_keeper_begin(t5_keeper *keeper, const float *best_weights,
                           const t5_training_state *state, const t5_record *record, t5_error *err);
-/* Is there one that was begun and not committed? The same on all ranks. */
-bool t5_keeper_busy(const t5_keeper *keeper);
-/* Has this rank done its part of it (or failed in it), so that commit need not wait for this rank?
- * Does not wait itself. */
+/* Where one that was begun is; safe ones are IDLE. The same on all ranks. */
+typedef enum { T5_KEEPER_IDLE, T5_KEEPER_WRITES, T5_KEEPER_NAMES } t5_keeper_phase;
+t5_keeper_phase t5_keeper_busy(const t5_keeper *keeper);
+/* Has this rank done its part of what is going on (or failed in it), so that t5_keeper_advance need
+ * not wait for this rank? Does not wait itself. */
 bool t5_keeper_done(t5_keeper *keeper);
-/* Commits what was begun, if anything: waits for this rank's part, and not for the disk beyond
- * that. Collective. Only T5_ERR_COMM. */
-t5_status t5_keeper_commit(t5_keeper *keeper, t5_error *err);
+/* Of one that was begun, the next thing: when all ranks have written, the leader's thread is to
+ * give the file its checksums and its name; when that is done, it is safe, and no longer busy.
+ * Waits for this rank's part of what went before. Collective. Only T5_ERR_COMM. */
+t5_status t5_keeper_advance(t5_keeper *keeper, t5_error *err);
 /* Commits and waits until the checkpoint is safe on the disk: what a trial that stops does last.
  * How the last one that was begun has failed (T5_ERR_IO, ...), also if a warning has said so;
  * T5_OK: it is there, or none was begun. Collective. */
@@ -68,7 +69,7 @@ t5_status t5_keeper_load(t5_keeper *keeper, float **best_weights, t5_training_st
 void t5_keeper_remove(t5_keeper *keeper);
 /* The same for a trial that has no keeper; nobody may be writing there. */
 void t5_keeper_forget(const char *dir, const char *trial);
-/* Gives up what was not committed, waits for the threads. Not collective. NULL is fine. */
+/* Gives up what not all have written, waits for the threads. Not collective. NULL is fine. */
 void t5_keeper_close(t5_keeper *keeper);
 
 #endif

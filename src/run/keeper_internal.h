@@ -12,7 +12,7 @@ extern const char *const t5_kept_paths[T5_KEPT];
 t5_arena t5_kept_arena(int i); /* where array i is in a model; best weights: the weights' */
 
 /* The version of what is in the file beside the arrays. */
-enum { T5_KEPT_VERSION = 1 };
+enum { T5_KEPT_VERSION = 2 };
 
 /* Where a rank writes: what the leader tells the others. */
 typedef struct t5_keeper_place {
@@ -43,7 +43,8 @@ struct t5_keeper {
     t5_error part; /* this rank's failure in it; the thread's while it works */
     t5_job writing;
     t5_checkpoint_writer *writer; /* the leader's */
-    /* what was committed */
+    /* what was committed; `naming`, the same on all ranks: the leader's thread may be at it */
+    bool naming;
     t5_checkpoint_writer *closing; /* the leader's thread's */
     int64_t closing_step;
     t5_error closed; /* how that went */

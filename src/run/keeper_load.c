@@ -4,23 +4,33 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PIECE = 1 << 22 }; /* elements that are read and passed on at a time */
 
 /* ---- the leader looks for a file ---- */
 
+/* After a failure to read what t5_checkpoint_open has verified: that is no damage. */
+static t5_status not_read(t5_error *err) {
+    if (err->status == T5_ERR_INPUT)
+        err->status = T5_ERR_IO;
+    return err->status;
+}
+
 static t5_status check_number(t5_store_reader *r, const char *path, const char *name, int64_t want,
                               const char *what, t5_error *err) {
     int64_t found = 0;
-    if (t5_store_get_int(r, "/", name, &found, err) == T5_OK && found != want)
-        t5_fail(err, T5_ERR_INPUT, "%s: is of %s", path, what);
-    return err->status;
+    if (t5_store_get_int(r, "/", name, &found, err) != T5_OK)
+        return not_read(err);
+    return found == want ? T5_OK : t5_fail(err, T5_ERR_INPUT, "%s: is of %s", path, what);
 }
 
 static t5_status check_trial(t5_store_reader *r, const char *path, const char *want,
                              t5_error *err) {
     char *found = NULL;
-    if (t5_store_get_text(r, "/", "trial", &found, err) == T5_OK && strcmp(found, want) != 0)
+    if (t5_store_get_text(r, "/", "trial", &found, err) != T5_OK)
+        return not_read(err);
+    if (strcmp(found, want) != 0)
         t5_fail(err, T5_ERR_INPUT, "%s: is of another trial, %.200s", path, found);
     free(found);
     return err->status;
@@ -37,24 +47,37 @@ static t5_status check_arrays(const t5_checkpoint *c, const char *path, int64_t 
     return T5_OK;
 }
 
+/* Another version's is no damage, either: that version can go on with it. */
+static t5_status check_version(t5_store_reader *r, const char *path, t5_error *err) {
+    int64_t found = 0;
+    if (t5_store_get_int(r, "/", "state_version", &found, err) != T5_OK)
+        return not_read(err);
+    if (found != T5_KEPT_VERSION)
+        t5_fail(err, T5_ERR_IO,
+                "%s: another version of t5mpi wrote it (state_version %" PRId64 ", expected %d): "
+                "go on with that one, or remove the file",
+                path, found, T5_KEPT_VERSION);
+    return err->status;
+}
+
 /* Is it a good one of this very trial? Its state and curves, if so. */
 static t5_status examine(const t5_keeper *k, const char *path, t5_checkpoint *c,
                          t5_training_state *state, t5_record *record, t5_error *err) {
     t5_store_reader *r = t5_checkpoint_values(c);
-    if (check_number(r, path, "state_version", T5_KEPT_VERSION, "another version of t5mpi", err) ==
-            T5_OK &&
-        check_trial(r, path, k->trial, err) == T5_OK &&
+    if (check_version(r, path, err) == T5_OK && check_trial(r, path, k->trial, err) == T5_OK &&
         check_number(r, path, "seed", (int64_t)k->spec.seed, "another seed", err) == T5_OK &&
         check_number(r, path, "fingerprint", (int64_t)k->spec.fingerprint,
                      "other settings, other rows or another tokeniser", err) == T5_OK &&
         check_number(r, path, "layout", (int64_t)k->layout, "a model of another shape", err) ==
             T5_OK &&
-        check_arrays(c, path, k->n, err) == T5_OK)
-        t5_state_get(r, state, record, k->spec.steps, k->spec.evals, err);
+        check_arrays(c, path, k->n, err) == T5_OK && t5_state_get(r, state, record, err) != T5_OK)
+        not_read(err);
     return err->status;
 }
 
-/* The newest one that is good; *c NULL: there is none. Only T5_ERR_MEMORY. */
+/* The newest one that is good; *c NULL: there is none. What is damaged is passed over. What cannot
+ * be read now may be good all the same, and the next checkpoint would remove it: that is an error,
+ * which fails the trial and leaves its files to --retry-failed. */
 static t5_status find(const t5_keeper *k, t5_checkpoint **c, t5_training_state *state,
                       t5_record *record, t5_error *err) {
     int64_t *steps = NULL;
@@ -71,7 +94,7 @@ static t5_status find(const t5_keeper *k, t5_checkpoint **c, t5_training_state *
             break;
         t5_checkpoint_close(*c);
         *c = NULL;
-        if (bad.status == T5_ERR_MEMORY)
+        if (bad.status != T5_ERR_INPUT || access(path, R_OK) != 0)
             *err = bad;
         else
             t5_log(T5_LOG_WARNING, "trial %s: the checkpoint of step %" PRId64 " is not used: %s",

@@ -83,33 +83,6 @@ static void write_share(void *user) {
     k->fd = -1;
 }
 
-t5_status t5_keeper_begin(t5_keeper *k, const float *best_weights, const t5_training_state *state,
-                          const t5_record *record, t5_error *err) {
-    if (t5_keeper_commit(k, err) != T5_OK)
-        return err->status;
-    t5_keeper_finish(k);
-    memset(&k->place, 0, sizeof k->place);
-    k->part = k->last = (t5_error){0};
-    k->n_arrays = best_weights ? T5_KEPT : T5_KEPT_BEST;
-    k->step = state->step;
-    copy_share(k, best_weights, &k->part);
-    if (k->leader)
-        make_file(k, state, record, &k->place);
-    if (t5_comm_bcast(k->group, 0, &k->place, sizeof k->place, err) != T5_OK)
-        return err->status;
-    k->last = k->place.err;
-    if (k->last.status != T5_OK) {
-        t5_keeper_warn(k, k->step, &k->last);
-        return T5_OK;
-    }
-    k->busy = true;
-    /* what fails here is the others' business at commit */
-    if (k->part.status == T5_OK && k->count > 0 &&
-        t5_checkpoint_join(k->place.temporary, &k->fd, &k->part) == T5_OK)
-        t5_job_start(&k->writing, write_share, k);
-    return T5_OK;
-}
-
 /* ---- commit ---- */
 
 /* The leader's thread's work: the last steps to a file with a name, then the oldest ones go. */
@@ -151,11 +124,9 @@ static t5_status hand_over(t5_keeper *k, const char *all, const size_t *offsets,
     return T5_OK;
 }
 
-t5_status t5_keeper_commit(t5_keeper *k, t5_error *err) {
+static t5_status commit(t5_keeper *k, t5_error *err) {
     void *all = NULL;
     size_t *offsets = NULL;
-    if (!k->busy)
-        return T5_OK;
     t5_job_wait(&k->writing);
     k->last = k->part;
     if (t5_comm_agree(k->group, &k->last) == T5_OK)
@@ -166,6 +137,7 @@ t5_status t5_keeper_commit(t5_keeper *k, t5_error *err) {
     free(all);
     free(offsets);
     t5_keeper_give_up(k);
+    k->naming = true;
     if (k->last.status == T5_ERR_COMM)
         *err = k->last;
     else if (k->last.status != T5_OK)
@@ -173,8 +145,44 @@ t5_status t5_keeper_commit(t5_keeper *k, t5_error *err) {
     return err->status;
 }
 
+/* ---- for the trainer ---- */
+
+t5_status t5_keeper_begin(t5_keeper *k, const float *best_weights, const t5_training_state *state,
+                          const t5_record *record, t5_error *err) {
+    if (k->busy && commit(k, err) != T5_OK)
+        return err->status;
+    t5_keeper_finish(k);
+    memset(&k->place, 0, sizeof k->place);
+    k->part = k->last = (t5_error){0};
+    k->n_arrays = best_weights ? T5_KEPT : T5_KEPT_BEST;
+    k->step = state->step;
+    copy_share(k, best_weights, &k->part);
+    if (k->leader)
+        make_file(k, state, record, &k->place);
+    if (t5_comm_bcast(k->group, 0, &k->place, sizeof k->place, err) != T5_OK)
+        return err->status;
+    k->last = k->place.err;
+    if (k->last.status != T5_OK) {
+        t5_keeper_warn(k, k->step, &k->last);
+        return T5_OK;
+    }
+    k->busy = true;
+    /* what fails here is the others' business at commit */
+    if (k->part.status == T5_OK && k->count > 0 &&
+        t5_checkpoint_join(k->place.temporary, &k->fd, &k->part) == T5_OK)
+        t5_job_start(&k->writing, write_share, k);
+    return T5_OK;
+}
+
+t5_status t5_keeper_advance(t5_keeper *k, t5_error *err) {
+    if (k->busy)
+        return commit(k, err);
+    t5_keeper_finish(k);
+    return T5_OK;
+}
+
 t5_status t5_keeper_settle(t5_keeper *k, t5_error *err) {
-    if (t5_keeper_commit(k, err) != T5_OK)
+    if (k->busy && commit(k, err) != T5_OK)
         return err->status;
     t5_keeper_finish(k);
     *err = k->last;

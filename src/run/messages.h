@@ -3,8 +3,8 @@
 #ifndef T5_RUN_MESSAGES_H
 #define T5_RUN_MESSAGES_H
 #include "data/dataset.h"
-#include "run/console.h"
-#include "run/report.h"
+#include "report/console.h"
+#include "results/summary.h"
 #include <stdint.h>
 
 enum {

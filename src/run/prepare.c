@@ -1,20 +1,22 @@
 #include "run/prepare.h"
-#include "run/claim.h"
-#include "run/results.h"
+#include "results/claim.h"
+#include "results/results.h"
+#include "run/resume_plan.h"
 #include <stdlib.h>
 #include <string.h>
 
-static t5_status plan_part(t5_prepared *p, t5_part part, t5_error *err) {
+static t5_status plan_part(t5_prepared *p, const t5_command *command, t5_error *err) {
     char *folder;
-    p->part = part;
-    if (t5_plan_make(p->config, &p->whole, err) != T5_OK ||
-        t5_part_plan(&p->whole, part, &p->plan, err) != T5_OK)
+    p->part = command->part;
+    if (t5_plan_make(p->config, &p->whole, err) != T5_OK)
         return err->status;
-    if (!(folder = t5_part_folder(p->config->output_dir, part)))
+    if (!(folder = t5_part_folder(p->config->output_dir, p->part)))
         return t5_fail(err, T5_ERR_MEMORY, "out of memory for the path of the results");
     free(p->config->output_dir);
     p->config->output_dir = folder;
-    return T5_OK;
+    if (command->resume && t5_resume_names(folder, &p->whole, err) != T5_OK)
+        return err->status;
+    return t5_part_plan(&p->whole, p->part, &p->plan, err);
 }
 
 t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepared *p,
@@ -22,7 +24,7 @@ t5_status t5_prepare(const t5_command *command, int ranks, bool writes, t5_prepa
     memset(p, 0, sizeof *p);
     if (t5_config_read(command->config, command->sets, command->n_sets, command->output, &p->config,
                        err) != T5_OK ||
-        plan_part(p, command->part, err) != T5_OK)
+        plan_part(p, command, err) != T5_OK)
         goto done;
     if (ranks % p->config->ranks_per_trial != 0) {
         t5_fail(err, T5_ERR_INPUT,

@@ -2,10 +2,10 @@
  * `plan` start with it. */
 #ifndef T5_RUN_PREPARE_H
 #define T5_RUN_PREPARE_H
-#include "run/plan.h"
-#include "run/setup.h"
-#include "run/source.h"
+#include "plan/plan.h"
 #include "run/sweep.h"
+#include "setup/setup.h"
+#include "setup/source.h"
 
 typedef struct t5_prepared {
     t5_config *config;

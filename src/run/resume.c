@@ -1,10 +1,10 @@
 #include "run/resume.h"
 #include "io/file.h"
 #include "io/replace.h"
-#include "run/index.h"
+#include "results/index.h"
+#include "results/results_read.h"
 #include "run/keeper.h"
-#include "run/results_read.h"
-#include "run/state_files.h"
+#include "run/resume_plan.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,29 @@ static t5_status compare_settings(const char *path, const char *was, const char 
                : T5_OK;
 }
 
+static bool is_other(t5_store_reader *r, const char *name, uint64_t now) {
+    uint64_t then = t5_index_part_fingerprint(r, name);
+    return then && then != now;
+}
+
+static t5_status refuse_data(t5_store_reader *r, const char *path, const t5_prepared *p,
+                             t5_error *err) {
+    const t5_config_model *model = &p->config->model;
+    bool other_model = is_other(r, "fingerprint_model", p->source.fingerprint_model);
+    bool other_tokenizer =
+        is_other(r, "fingerprint_tokenizer", t5_source_fingerprint_tokenizer(&p->source));
+    const char *what = other_model       ? "the model of "
+                       : other_tokenizer ? "the tokeniser of "
+                                         : "the rows of ";
+    const char *where = !other_model && !other_tokenizer ? p->config->data.path
+                        : model->path                    ? model->path
+                                                         : model->tokenizer;
+    return t5_fail(err, T5_ERR_INPUT,
+                   "%s: --resume goes on with the same rows, tokeniser and pre-trained model only: "
+                   "%s%s %s not what the run began with",
+                   path, what, where, other_model || other_tokenizer ? "is" : "are");
+}
+
 static t5_status check_same(t5_store_reader *r, const char *path, const t5_prepared *p,
                             uint64_t fingerprint, t5_error *err) {
     char *was = NULL, *is = NULL;
@@ -30,10 +53,7 @@ static t5_status check_same(t5_store_reader *r, const char *path, const t5_prepa
         t5_store_get_int(r, "/dataset", "fingerprint", &theirs, err) == T5_OK &&
         t5_config_settings(p->config, &is, err) == T5_OK &&
         compare_settings(path, was, is, err) == T5_OK && (uint64_t)theirs != fingerprint)
-        t5_fail(err, T5_ERR_INPUT,
-                "%s: --resume goes on with the same rows and the same tokeniser only; %s, or the "
-                "tokeniser, is not what the run began with",
-                path, p->config->data.path);
+        refuse_data(r, path, p, err);
     free(was);
     free(is);
     return err->status;
@@ -67,7 +87,7 @@ static t5_status check_part(t5_store_reader *r, const char *path, t5_part part, 
 /* Has it ended, by itself? A trial that the tree did not reach may have ended, too: it ran ahead.
  */
 static bool has_ended(const t5_trial_summary *s, bool retry_failed) {
-    if (strcmp(s->status, "failed") == 0)
+    if (t5_trial_lacks_something(s))
         return !retry_failed;
     return s->has_test || strcmp(s->status, "completed") == 0 ||
            strcmp(s->status, "speculative") == 0;
@@ -78,15 +98,20 @@ static t5_status keep_trial(t5_store_reader *r, const t5_plan_trial *t, int tria
                             t5_error *err) {
     char path[192];
     t5_trial_summary s;
+    bool found;
     snprintf(path, sizeof path, "/trials/%s", t->name);
-    if (!t5_store_has(r, path)) /* the plan has grown */
+    if (t5_store_find(r, path, &found, err) != T5_OK)
+        return t5_error_prefix(
+            err, "trial %s is there, but not readable (without its file it is trained again)",
+            t->name);
+    if (!found) /* it has not ended, or the plan has grown */
         return T5_OK;
     if (t5_results_read_trial(r, t->name, &s, err) != T5_OK)
         return err->status;
     if (t5_plan_same_spec(&s.spec, &t->spec) && has_ended(&s, retry_failed)) {
         t5_host_keep(host, trial, &s);
         ++*n_kept;
-        if (strcmp(s.status, "failed") != 0) /* the earlier run was killed before it could */
+        if (!t5_trial_lacks_something(&s)) /* the earlier run was killed before it could */
             t5_keeper_forget(dir, t->name);
     }
     return T5_OK;
@@ -115,26 +140,17 @@ t5_status t5_resume(const t5_prepared *p, uint64_t fingerprint, bool retry_faile
     snprintf(path, sizeof path, "%s/results.h5", p->config->output_dir);
     if (!t5_file_exists(path))
         return T5_OK;
-    if (t5_store_open(path, &r, err) == T5_OK && check_part(r, path, p->part, err) == T5_OK &&
-        check_same(r, path, p, fingerprint, err) == T5_OK)
+    if (t5_store_open(path, &r, err) != T5_OK)
+        return t5_error_prefix(err, "--resume needs the run's index, and without it only another "
+                                    "folder (--output) helps");
+    if (check_part(r, path, p->part, err) == T5_OK &&
+        check_same(r, path, p, fingerprint, err) == T5_OK &&
+        t5_resume_check_plan(r, path, p->config->output_dir, &p->plan, err) == T5_OK)
         for (int t = 0; t < p->plan.n && err->status == T5_OK; t++)
             keep_trial(r, &p->plan.trials[t], t, retry_failed, p->config->output_dir, host, n_kept,
                        err);
     t5_store_close(r);
     return err->status;
-}
-
-/* The step of a trial's newest checkpoint, -1: there is none. */
-static int64_t kept_step(const char *dir, const char *trial) {
-    t5_state_folder folder;
-    t5_error err = {0};
-    int64_t *steps = NULL, step = -1;
-    int n = 0;
-    if (t5_state_folder_of(dir, trial, &folder, &err) == T5_OK &&
-        t5_state_list(&folder, &steps, &n, &err) == T5_OK && n > 0)
-        step = steps[0];
-    free(steps);
-    return step;
 }
 
 void t5_resume_print(const t5_prepared *p, t5_host *host, int n_kept, FILE *out) {
@@ -146,8 +162,9 @@ void t5_resume_print(const t5_prepared *p, t5_host *host, int n_kept, FILE *out)
     else
         fputs("resume   no trial has ended here yet\n", out);
     for (int t = 0; t < n; t++) {
-        int64_t step =
-            strcmp(s[t].status, "pending") == 0 ? kept_step(p->config->output_dir, s[t].name) : -1;
+        int64_t step = strcmp(s[t].status, "pending") == 0
+                           ? t5_resume_step(p->config->output_dir, s[t].name)
+                           : -1;
         if (step >= 0)
             fprintf(out, "         %s has a checkpoint after step %lld\n", s[t].name,
                     (long long)step);

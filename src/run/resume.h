@@ -14,7 +14,7 @@ t5_status t5_resume(const t5_prepared *prepared, uint64_t fingerprint, bool retr
                     t5_host *host, int *n_kept, t5_error *err);
 
 /* Removes what a run that was killed was writing in the folder: nobody else will. The folder is
- * this run's (run/claim.h). */
+ * this run's (results/claim.h). */
 void t5_resume_clean(const t5_prepared *prepared);
 
 /* What of the trials is there, for the user: how many are kept (n_kept), and which have checkpoints

@@ -1,7 +1,7 @@
 #include "run/score.h"
 #include "io/jsonl.h"
-#include "run/metrics.h"
-#include "run/words.h"
+#include "score/metrics.h"
+#include "score/words.h"
 #include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>

@@ -30,8 +30,7 @@ typedef struct field {
     { #member, offsetof(t5_training_state, member), true }
 static const field fields[] = {INTEGER(step),       NUMBER(epoch_loss),  INTEGER(epoch),
                                INTEGER(epoch_step), INTEGER(epoch_rows), NUMBER(best_loss),
-                               NUMBER(best_value),  INTEGER(best_epoch), NUMBER(seconds),
-                               INTEGER(restarts)};
+                               NUMBER(best_value),  INTEGER(best_epoch), INTEGER(restarts)};
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 #undef INTEGER
 #undef NUMBER
@@ -50,6 +49,8 @@ t5_status t5_state_put(t5_store *values, const t5_training_state *state, const t
         else
             t5_store_attr_int(values, group, fields[i].name, integer);
     }
+    for (int i = 0; i < T5_N_ACTIVITIES; i++)
+        t5_store_attr_double(values, group, t5_spent_names[i], state->spent.seconds[i]);
     return record ? t5_record_put(values, record, err) : T5_OK;
 }
 
@@ -65,28 +66,29 @@ static t5_status get_fields(t5_store_reader *r, t5_training_state *state, t5_err
             status = t5_store_get_int(r, group, fields[i].name, &integer, err);
         memcpy(at, fields[i].is_double ? (const void *)&number : &integer, sizeof integer);
     }
+    for (int i = 0; i < T5_N_ACTIVITIES && status == T5_OK; i++)
+        status = t5_store_get_double(r, group, t5_spent_names[i], &state->spent.seconds[i], err);
     return status;
 }
 
 /* ---- the curves ---- */
 
-/* A column of a table: values of 8 bytes in *data, malloc'd. */
+/* A column of a table: values of 8 bytes in *data, malloc'd; all columns have as many. */
 static t5_status get_column(t5_store_reader *r, const char *table, const char *column,
-                            t5_column_type type, int64_t room, void **data, int64_t *n,
+                            t5_column_type type, int64_t most, void **data, int64_t *n,
                             t5_error *err) {
     if (t5_store_get_array(r, table, column, type, data, n, err) != T5_OK)
         return err->status;
-    if (*n > room) {
+    if (*n > most) {
         free(*data);
         *data = NULL;
         return t5_fail(err, T5_ERR_INPUT, "%s has %lld rows, more than %lld", table, (long long)*n,
-                       (long long)room);
+                       (long long)most);
     }
     return T5_OK;
 }
 
-static t5_status get_steps(t5_store_reader *r, t5_step_row *rows, int64_t room, int64_t *n,
-                           t5_error *err) {
+static t5_status get_steps(t5_store_reader *r, t5_record *record, int64_t *n, t5_error *err) {
 #define COLUMN(name, type) \
     { #name, type, offsetof(t5_step_row, name) }
     static const struct {
@@ -100,20 +102,23 @@ static t5_status get_steps(t5_store_reader *r, t5_step_row *rows, int64_t room, 
 #undef COLUMN
     for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
         void *data = NULL;
-        if (get_column(r, "/train", columns[c].name, columns[c].type, room, &data, n, err) != T5_OK)
-            return err->status;
-        for (int64_t i = 0; i < *n; i++)
-            memcpy((char *)&rows[i] + columns[c].offset, (char *)data + i * 8, 8);
+        if (get_column(r, "/train", columns[c].name, columns[c].type, T5_RECORD_STEPS, &data, n,
+                       err) == T5_OK &&
+            t5_record_reserve(record, *n, 0, err) == T5_OK)
+            for (int64_t i = 0; i < *n; i++)
+                memcpy((char *)&record->steps[i] + columns[c].offset, (char *)data + i * 8, 8);
         free(data);
+        if (err->status != T5_OK)
+            return err->status;
     }
     return T5_OK;
 }
 
-static t5_status get_metric(t5_store_reader *r, int m, t5_eval_row *rows, int64_t room, int64_t *n,
+static t5_status get_metric(t5_store_reader *r, int m, t5_eval_row *rows, int64_t *n,
                             t5_error *err) {
     bool count = t5_metric_is_count(m);
     void *data = NULL;
-    if (get_column(r, "/eval", t5_metric_names[m], count ? T5_COLUMN_INT : T5_COLUMN_DOUBLE, room,
+    if (get_column(r, "/eval", t5_metric_names[m], count ? T5_COLUMN_INT : T5_COLUMN_DOUBLE, *n,
                    &data, n, err) != T5_OK)
         return err->status;
     for (int64_t i = 0; i < *n; i++)
@@ -123,31 +128,34 @@ static t5_status get_metric(t5_store_reader *r, int m, t5_eval_row *rows, int64_
     return T5_OK;
 }
 
-static t5_status get_evals(t5_store_reader *r, t5_eval_row *rows, int64_t room, int64_t *n,
-                           t5_error *err) {
+static t5_status get_evals(t5_store_reader *r, t5_record *record, int64_t *n, t5_error *err) {
     void *epochs = NULL, *losses = NULL;
-    if (get_column(r, "/eval", "epoch", T5_COLUMN_INT, room, &epochs, n, err) == T5_OK &&
-        get_column(r, "/eval", "loss", T5_COLUMN_DOUBLE, room, &losses, n, err) == T5_OK)
+    if (get_column(r, "/eval", "epoch", T5_COLUMN_INT, INT64_MAX, &epochs, n, err) == T5_OK &&
+        get_column(r, "/eval", "loss", T5_COLUMN_DOUBLE, *n, &losses, n, err) == T5_OK &&
+        t5_record_reserve(record, 0, *n, err) == T5_OK)
         for (int64_t i = 0; i < *n; i++)
-            rows[i] = (t5_eval_row){.epoch = ((int64_t *)epochs)[i], .loss = ((double *)losses)[i]};
+            record->evals[i] =
+                (t5_eval_row){.epoch = ((int64_t *)epochs)[i], .loss = ((double *)losses)[i]};
     free(epochs);
     free(losses);
     for (int m = 0; m < T5_N_METRICS && err->status == T5_OK; m++)
-        get_metric(r, m, rows, room, n, err);
+        get_metric(r, m, record->evals, n, err);
     return err->status;
 }
 
 t5_status t5_state_get(t5_store_reader *values, t5_training_state *state, t5_record *record,
-                       int64_t steps, int64_t evals, t5_error *err) {
+                       t5_error *err) {
     t5_training_state found = {0};
     int64_t n_steps = 0, n_evals = 0;
     if (get_fields(values, &found, err) != T5_OK)
         return err->status;
-    if (t5_store_has(values, "/train") &&
-        get_steps(values, record->steps, steps, &n_steps, err) != T5_OK)
+    bool train, eval;
+    if (t5_store_find(values, "/train", &train, err) != T5_OK ||
+        t5_store_find(values, "/eval", &eval, err) != T5_OK)
         return err->status;
-    if (t5_store_has(values, "/eval") &&
-        get_evals(values, record->evals, evals, &n_evals, err) != T5_OK)
+    if (train && get_steps(values, record, &n_steps, err) != T5_OK)
+        return err->status;
+    if (eval && get_evals(values, record, &n_evals, err) != T5_OK)
         return err->status;
     record->n_steps = n_steps;
     record->n_evals = n_evals;

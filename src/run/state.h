@@ -5,7 +5,8 @@
 #define T5_RUN_STATE_H
 #include "io/store_read.h"
 #include "model/model.h"
-#include "run/results.h"
+#include "results/results.h"
+#include "results/spent.h"
 
 /* Of an epoch e with n steps: epoch = e and epoch_step = 0 .. n before its validation, n among
  * them; epoch = e + 1 and epoch_step = 0 after it. */
@@ -17,7 +18,7 @@ typedef struct t5_training_state {
     int64_t epoch_rows; /* rows in them */
     double best_loss, best_value;
     int64_t best_epoch; /* 0: none yet */
-    double seconds;     /* trained so far, over all processes that did */
+    t5_spent spent;     /* so far, over all processes that trained it */
     int64_t restarts;   /* how often training went on with another order of the rows */
 } t5_training_state;
 
@@ -29,10 +30,9 @@ uint64_t t5_state_layout(const t5_model *model);
  * T5_ERR_MEMORY. */
 t5_status t5_state_put(t5_store *values, const t5_training_state *state, const t5_record *record,
                        t5_error *err);
-/* And back. The curves replace what record has; its arrays have room for `steps` and `evals` rows
- * (t5_record_reserve). T5_ERR_INPUT naming the file and what is missing or too much,
- * T5_ERR_MEMORY. */
+/* And back. The curves replace what record has, which gets more room if it needs it.
+ * T5_ERR_INPUT naming the file and what is missing or too much, T5_ERR_MEMORY. */
 t5_status t5_state_get(t5_store_reader *values, t5_training_state *state, t5_record *record,
-                       int64_t steps, int64_t evals, t5_error *err);
+                       t5_error *err);
 
 #endif

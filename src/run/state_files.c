@@ -1,5 +1,6 @@
 #include "run/state_files.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "io/replace.h"
 #include <dirent.h>
 #include <errno.h>
@@ -77,13 +78,20 @@ t5_status t5_state_list(const t5_state_folder *folder, int64_t **steps, int *n, 
         return T5_OK; /* a link or a file: nothing of this program is in it */
     if (!dir)
         return t5_fail(err, T5_ERR_IO, "%s: cannot be read: %s", folder->path, strerror(errno));
-    while (status == T5_OK && (entry = readdir(dir))) {
+    while (status == T5_OK && (errno = 0, entry = readdir(dir))) {
         struct stat info;
         int64_t step = step_of(entry->d_name);
-        if (step >= 0 && fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISREG(info.st_mode) && !append(steps, n, step))
+        if (step < 0)
+            continue;
+        if (fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+            if (errno != ENOENT)
+                status = t5_fail(err, T5_ERR_IO, "%s/%s: cannot be looked at: %s", folder->path,
+                                 entry->d_name, strerror(errno));
+        } else if (S_ISREG(info.st_mode) && !append(steps, n, step))
             status = t5_fail(err, T5_ERR_MEMORY, "%s: out of memory for its list", folder->path);
     }
+    if (status == T5_OK && errno != 0)
+        status = t5_fail(err, T5_ERR_IO, "%s: cannot be read: %s", folder->path, strerror(errno));
     closedir(dir);
     if (status != T5_OK) {
         free(*steps);
@@ -119,5 +127,5 @@ void t5_state_remove(const t5_state_folder *folder) {
         return;
     t5_state_rotate(folder, -1, 0);
     t5_file_remove_temporaries(folder->path);
-    rmdir(folder->path);
+    t5_folder_remove_empty(folder->path);
 }

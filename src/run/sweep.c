@@ -1,13 +1,16 @@
 #include "run/sweep.h"
 #include "base/log.h"
+#include "io/file.h"
 #include "io/folder.h"
+#include "report/report.h"
+#include "report/screen.h"
+#include "results/claim.h"
+#include "results/index.h"
+#include "results/results.h"
 #include "run/again.h"
-#include "run/claim.h"
-#include "run/index.h"
 #include "run/prepare.h"
-#include "run/results.h"
 #include "run/resume.h"
-#include "run/screen.h"
+#include "run/resume_plan.h"
 #include "run/worker.h"
 #include <stdlib.h>
 #include <string.h>
@@ -44,15 +47,35 @@ static t5_status set_fingerprint(const t5_prepared *p, uint64_t data, t5_host *h
     return T5_OK;
 }
 
+static t5_status check_orphans(const t5_prepared *p, t5_error *err) {
+    char index[4352];
+    snprintf(index, sizeof index, "%s/results.h5", p->config->output_dir);
+    return t5_file_exists(index) ? T5_OK
+                                 : t5_resume_check_orphans(p->config->output_dir, &p->plan, err);
+}
+
+/* A part's folder is below the output folder, where no link is followed. */
+static t5_status make_part_folder(const t5_prepared *p, t5_error *err) {
+    char base[4352];
+    snprintf(base, sizeof base, "%s", p->config->output_dir);
+    char *slash = p->part.count > 0 ? strrchr(base, '/') : NULL;
+    if (!slash)
+        return T5_OK;
+    *slash = '\0';
+    return t5_file_make_folder(base, err) == T5_OK ? t5_file_make_folder_below(base, slash + 1, err)
+                                                   : err->status;
+}
+
 static t5_status begin(const t5_command *command, const t5_prepared *p, t5_host *host, int ranks,
                        const char *device, t5_lock **lock, FILE *out, t5_error *err) {
     const char *dir = p->config->output_dir;
     uint64_t fingerprint = t5_source_fingerprint(&p->source);
     int n_kept = 0;
     /* results may have come while the data were read */
-    if (set_fingerprint(p, fingerprint, host, err) != T5_OK ||
+    if (set_fingerprint(p, fingerprint, host, err) != T5_OK || make_part_folder(p, err) != T5_OK ||
         t5_claim_take(dir, command->job, lock, err) != T5_OK ||
         t5_results_check_folder(dir, command->resume, err) != T5_OK ||
+        check_orphans(p, err) != T5_OK ||
         (command->resume &&
          t5_resume(p, fingerprint, command->retry_failed, host, &n_kept, err) != T5_OK))
         return err->status;
@@ -185,7 +208,7 @@ t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int
         if (t5_host_settle(host, p.config->output_dir, err) == T5_OK)
             print_report(&p, host, out);
         for (int t = 0; t < p.plan.n; t++)
-            *n_failed += strcmp(t5_host_summaries(host)[t].status, "failed") == 0;
+            *n_failed += t5_trial_lacks_something(&t5_host_summaries(host)[t]);
         if (err->status == T5_OK)
             say_interrupted(command, &p, host, t5_comm_size(world), err);
     }

@@ -1,9 +1,9 @@
 /* The two commands that read a configuration. Both collective over world. */
 #ifndef T5_RUN_SWEEP_H
 #define T5_RUN_SWEEP_H
-#include "run/devices.h"
-#include "run/part.h"
+#include "plan/part.h"
 #include "run/stop.h"
+#include "setup/devices.h"
 #include <stdio.h>
 
 typedef struct t5_command {
@@ -14,14 +14,14 @@ typedef struct t5_command {
     t5_part part;        /* --part */
     t5_use device;       /* --device */
     bool resume;         /* --resume: trials that have ended in the output folder are kept */
-    bool retry_failed;   /* --retry-failed: but for those that failed */
+    bool retry_failed;   /* --retry-failed: but for those that lack something */
     const t5_stop *stop; /* signals, or NULL */
     const char *job;     /* of a batch system: NUMBER.START (io/lock.h), or NULL */
 } t5_command;
 
 /* t5mpi run: plans, trains all trials, writes the results, prints the report to out. *n_failed:
- * trials that failed. Ranks agree on failure: T5_ERR_INPUT if configuration or data are wrong
- * (nothing was started then). */
+ * trials that failed, or whose weights could not be written. Ranks agree on failure: T5_ERR_INPUT
+ * if configuration or data are wrong (nothing was started then). */
 t5_status t5_sweep_run(t5_comm *world, const t5_command *command, FILE *out, int *n_failed,
                        t5_error *err);
 

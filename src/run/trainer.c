@@ -2,17 +2,25 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "run/initial.h"
-#include "run/saved_write.h"
 #include "run/training.h"
+#include "saved/saved_write.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Runs with more steps keep every k-th row of the train table, so that curves stay below this. */
-enum { MAX_STEP_ROWS = 50000 };
 
 double t5_training_seconds(const t5_training *t) {
-    return t->state.seconds + t5_seconds() - t->started;
+    return t5_spent_total(&t->state.spent) + t5_seconds() - t->since;
+}
+
+t5_activity t5_training_turn_to(t5_training *t, t5_activity activity) {
+    const t5_activity was = t->activity;
+    const double now = t5_seconds();
+    t->state.spent.seconds[was] += now - t->since;
+    t->since = now;
+    t->activity = activity;
+    return was;
 }
 
 t5_progress t5_training_progress(const t5_training *t) {
@@ -43,15 +51,8 @@ static t5_status keep_weights(t5_training *t, t5_error *err) {
 
 /* What rank 0 says of the trial after an epoch, told to the group. */
 static t5_status hear_verdict(t5_training *t, t5_progress *p, t5_verdict *verdict, t5_error *err) {
-    if (t->w->leader) {
-        void *reply = NULL;
-        size_t bytes = 0;
-        if (t5_service_call(t->w->service, T5_MSG_VERDICT, p, sizeof *p, &reply, &bytes, err) ==
-                T5_OK &&
-            bytes == sizeof *verdict)
-            memcpy(verdict, reply, sizeof *verdict);
-        free(reply);
-    }
+    if (t->w->leader)
+        t5_service_ask(t->w->service, T5_MSG_VERDICT, p, sizeof *p, verdict, sizeof *verdict, err);
     if (t5_comm_agree(t->w->group, err) == T5_OK)
         t5_comm_bcast(t->w->group, 0, verdict, sizeof *verdict, err);
     return err->status;
@@ -64,6 +65,7 @@ static t5_status validate(t5_training *t, t5_error *err) {
     t5_eval_row row = {.epoch = state->epoch};
     t5_progress p = t5_training_progress(t);
 
+    t5_training_turn_to(t, T5_VALIDATING);
     if (t5_evaluate(t->w, t->model, T5_VALIDATION, &t->validation, &row.loss, &row.metrics, NULL,
                     err) != T5_OK)
         return err->status;
@@ -102,22 +104,19 @@ static const float *other_best(const t5_training *t) {
 }
 
 t5_status t5_training_keep(t5_training *t, t5_error *err) {
-    t5_training_state now = t->state;
-    now.seconds = t5_training_seconds(t);
+    const t5_activity was = t5_training_turn_to(t, T5_KEEPING);
     t->kept_step = t->state.step;
     t->kept_at = t5_seconds();
-    return t5_keeper_begin(t->keeper, other_best(t), &now, t->record, err);
-}
-
-static bool epoch_is_kept(const t5_training *t) {
-    const t5_every *every = &t->settings->train.checkpoint_every;
-    return every->kind == T5_EVERY_EPOCHS && (t->state.epoch - 1) % every->count == 0;
+    t5_keeper_begin(t->keeper, other_best(t), &t->state, t->record, err);
+    t5_training_turn_to(t, was);
+    return err->status;
 }
 
 /* A signal has stopped the trial where t->state is: it is kept there. *err says so, and if it could
  * not be. */
 static void stop_here(t5_training *t, t5_error *err) {
     t5_error io = {0};
+    t5_training_turn_to(t, T5_KEEPING);
     t5_status kept = t5_training_keep(t, &io);
     if (kept == T5_OK)
         kept = t5_keeper_settle(t->keeper, &io);
@@ -136,13 +135,15 @@ static void stop_here(t5_training *t, t5_error *err) {
 /* Where an earlier run has left the trial, or else the beginning. */
 static t5_status take_up(t5_training *t, t5_error *err) {
     bool found = false;
+    t5_training_turn_to(t, T5_STARTING);
+    const t5_spent mine = t->state.spent;
     if (t5_keeper_load(t->keeper, &t->best_weights, &t->state, t->record, &found, err) != T5_OK)
         return err->status;
     t->kept_step = t->state.step;
     t->kept_at = t5_seconds();
     if (!found)
         return t5_initial_weights(t->w, t->model, t->a->spec.seed, t->validation.n_labels, err);
-    t->started = t->kept_at;
+    t5_spent_add(&t->state.spent, &mine);
     return T5_OK;
 }
 
@@ -152,9 +153,10 @@ static t5_status go_back(t5_training *t, t5_error *err) {
     t5_device *dev = t5_model_device(t->model);
     const size_t bytes = (size_t)t5_model_n_arena(t->model) * sizeof(float);
     const int64_t restarts = t->state.restarts + 1;
-    const double seconds = t5_training_seconds(t);
     if (restarts > t->settings->train.nan_retries)
         return err->status;
+    t5_training_turn_to(t, T5_STARTING);
+    const t5_spent spent = t->state.spent; /* also what comes to nothing */
     t5_error why = *err;
     *err = (t5_error){0};
     t5_keeper_settle(t->keeper, &(t5_error){0});
@@ -166,8 +168,7 @@ static t5_status go_back(t5_training *t, t5_error *err) {
     dev->ops->zero(dev, t5_model_arena(t->model, T5_ARENA_V), bytes);
     if (take_up(t, err) != T5_OK)
         return err->status;
-    t->started = t5_seconds();
-    t->state.seconds = seconds;
+    t->state.spent = spent;
     t->state.restarts = restarts;
     if (t->w->leader)
         t5_log(T5_LOG_WARNING,
@@ -201,7 +202,6 @@ static t5_status prepare(t5_training *t, t5_error *err) {
     t->summary->rows_test = w->split[T5_TEST]->n_total;
     t->steps_per_epoch = (t->summary->rows_train + c->batch_size - 1) / c->batch_size;
     t->total_steps = t->steps_per_epoch * c->epochs;
-    t->log_every = 1 + t->total_steps / MAX_STEP_ROWS;
     t->validation = (t5_evaluation){
         .n_labels = t5_setup_n_labels(w->setup, t->a->spec.top_n),
         .loss = {.focal = loss->kind == T5_LOSS_FOCAL,
@@ -212,8 +212,7 @@ static t5_status prepare(t5_training *t, t5_error *err) {
         .want_answers = true,
     };
     shape.vocab = t5_settings_vocab(t->settings, w->setup->tokenizer, t->validation.n_labels);
-    t5_record_reserve(t->record, w->leader ? t->total_steps / t->log_every + 1 : 0,
-                      w->leader ? c->epochs : 0, err);
+    t5_record_reserve(t->record, w->leader ? t->total_steps : 0, w->leader ? c->epochs : 0, err);
     if (err->status == T5_OK)
         t->rows = malloc((size_t)c->batch_size * sizeof *t->rows);
     if (err->status == T5_OK && !t->rows)
@@ -228,9 +227,7 @@ static t5_status prepare(t5_training *t, t5_error *err) {
                                  .trial = t->a->name,
                                  .fingerprint = t->a->fingerprint,
                                  .keep = c->keep_checkpoints,
-                                 .seed = t->a->spec.seed,
-                                 .steps = t->total_steps / t->log_every + 1,
-                                 .evals = c->epochs};
+                                 .seed = t->a->spec.seed};
     return t5_keeper_open(w->group, t->model, &spec, &t->keeper, err) == T5_OK ? take_up(t, err)
                                                                                : err->status;
 }
@@ -238,8 +235,9 @@ static t5_status prepare(t5_training *t, t5_error *err) {
 /* All epochs: the curve from where the trial stands to where it is enough. */
 static t5_status train(t5_training *t, t5_error *err) {
     while (!is_enough(t)) {
+        t5_training_turn_to(t, T5_TRAINING);
         if (t5_training_epoch(t, err) == T5_OK && validate(t, err) == T5_OK) {
-            if (epoch_is_kept(t) && t5_training_keep(t, err) != T5_OK)
+            if (t5_training_is_due(t, false) && t5_training_keep(t, err) != T5_OK)
                 return err->status;
         } else if (err->status != T5_ERR_NUMERIC || go_back(t, err) != T5_OK) {
             return err->status;
@@ -271,6 +269,7 @@ static t5_status test(t5_training *t, t5_error *err) {
     t5_evaluation e = t->validation;
     double loss;
     const bool swapped = other_best(t) != NULL;
+    t5_training_turn_to(t, T5_TESTING);
     if (swapped && swap_weights(t, err) != T5_OK)
         return err->status;
     e.want_loss = false;
@@ -289,13 +288,16 @@ static t5_status test(t5_training *t, t5_error *err) {
 
 /* The best epoch's weights, which test() has put back into the model. That they cannot be written
  * is no reason to lose the trial's results. */
-static void save(const t5_training *t) {
+static void save(t5_training *t) {
     t5_error err = {0};
-    if (t->w->leader && t->settings->save_weights &&
+    t5_training_turn_to(t, T5_KEEPING);
+    if (!t->w->leader || !t->settings->save_weights ||
         t5_saved_write(t->w->setup, t->a->name, (int)t->state.best_epoch, t->validation.n_labels,
-                       t->model, &err) != T5_OK)
-        t5_log(T5_LOG_WARNING, "trial %s: its weights are not kept, its results are: %s",
-               t->a->name, err.text);
+                       t->model, &err) == T5_OK)
+        return;
+    t5_error_prefix(&err, "its weights are not kept, its results are");
+    memcpy(t->summary->reason, err.text, sizeof t->summary->reason); /* both as long */
+    t->summary->weights_missing = true;
 }
 
 t5_status t5_trainer_run(t5_worker *w, const t5_assignment *a, t5_trial_summary *summary,
@@ -310,7 +312,8 @@ t5_status t5_trainer_run(t5_worker *w, const t5_assignment *a, t5_trial_summary 
                      .summary = summary,
                      .record = record,
                      .reached = !a->speculative,
-                     .started = t5_seconds(),
+                     .activity = T5_STARTING,
+                     .since = t5_seconds(),
                      .state = {.epoch = 1, .best_loss = INFINITY, .best_value = NAN}};
 
     greedy.kind = T5_DECODE_GREEDY;
@@ -329,8 +332,10 @@ t5_status t5_trainer_run(t5_worker *w, const t5_assignment *a, t5_trial_summary 
 done:
     summary->best_epoch = (int)t.state.best_epoch;
     summary->best_value = t.state.best_value;
-    summary->seconds = t5_training_seconds(&t);
+    t5_training_turn_to(&t, T5_KEEPING);
     t5_keeper_close(t.keeper);
+    t5_training_turn_to(&t, T5_STARTING);
+    summary->spent = t.state.spent;
     t5_gradient_sum_destroy(t.sum);
     free(t.rows);
     free(t.best_weights);

@@ -2,8 +2,8 @@
  * validation loss, the best epoch's weights for the test. */
 #ifndef T5_RUN_TRAINER_H
 #define T5_RUN_TRAINER_H
+#include "results/results.h"
 #include "run/messages.h"
-#include "run/results.h"
 #include "run/worker.h"
 
 /* Linear warm-up to `peak`, then linear decay to 0 at `total` (Transformers'

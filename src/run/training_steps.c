@@ -66,7 +66,8 @@ static void queue_step(t5_training *t, const t5_epoch *epoch, int64_t s) {
 
     step.ride[RIDE_STOP] = t->stops || t5_stop_signal(t->w->stop);
     step.ride[RIDE_KEEP] = clock_says_keep(t);
-    step.ride[RIDE_KEPT] = t5_keeper_busy(t->keeper) && t5_keeper_done(t->keeper);
+    step.ride[RIDE_KEPT] =
+        t5_keeper_done(t->keeper) ? (float)t5_keeper_busy(t->keeper) : T5_KEEPER_IDLE;
     t5_model_set_dropout(t->model, (float)c->dropout, (uint32_t)t->a->spec.seed, (uint32_t)done);
     t->n_queued++;
     if (t->alone.status == T5_OK && t5_model_step(t->model, &step, &t->alone) == T5_OK)
@@ -108,7 +109,7 @@ static t5_status take_result(t5_training *t, const t5_epoch *epoch, const t5_ste
     state->epoch_loss += (loss - state->epoch_loss) / (double)state->epoch_step;
     state->epoch_rows += t5_epoch_global_rows(epoch, s);
     t->rows_since += t5_epoch_global_rows(epoch, s);
-    if (t->w->leader && (state->step - 1) % t->log_every == 0)
+    if (t->w->leader)
         t5_record_step(t->record, &(t5_step_row){.step = state->step,
                                                  .epoch = state->epoch,
                                                  .loss = loss,
@@ -152,23 +153,46 @@ static t5_status read_results(t5_training *t, const t5_epoch *epoch, float ride[
 
 /* ---- between steps ---- */
 
-static bool is_due(const t5_training *t, const float ride[T5_RIDES]) {
+bool t5_training_is_due(const t5_training *t, bool by_clock) {
     const t5_every *every = &t->settings->train.checkpoint_every;
-    if (every->kind == T5_EVERY_STEPS)
-        return t->state.step / every->count > t->kept_step / every->count;
-    return ride[RIDE_KEEP] > 0;
+    int64_t steps = every->count;
+    if (every->kind == T5_EVERY_EPOCHS)
+        steps *= t->steps_per_epoch;
+    else if (every->kind != T5_EVERY_STEPS)
+        return by_clock && !t5_keeper_busy(t->keeper);
+    return t->state.step / steps > t->kept_step / steps && !t5_keeper_busy(t->keeper);
 }
 
-/* Commits a checkpoint that all ranks have written, begins one that is due, stops. All ranks see
+/* An epoch's checkpoint has its validation in it. */
+static bool awaits_validation(const t5_training *t) {
+    return t->settings->train.checkpoint_every.kind == T5_EVERY_EPOCHS &&
+           t->state.epoch_step == t->steps_per_epoch;
+}
+
+static t5_status advance_checkpoint(t5_training *t, t5_error *err) {
+    const t5_activity was = t5_training_turn_to(t, T5_KEEPING);
+    t5_keeper_advance(t->keeper, err);
+    t5_training_turn_to(t, was);
+    return err->status;
+}
+
+/* Is all done of the checkpoint's phase? The ride may be of an earlier one: steps are queued. */
+static bool phase_is_over(const t5_training *t, const float ride[T5_RIDES]) {
+    int phase = (int)t5_keeper_busy(t->keeper);
+    return phase != T5_KEEPER_IDLE && ride[RIDE_KEPT] == (float)(phase * t5_comm_size(t->w->group));
+}
+
+/* Takes a checkpoint that is being written further, begins one that is due, stops. All ranks see
  * the same rides and so do the same. */
 static t5_status attend(t5_training *t, const float ride[T5_RIDES], t5_error *err) {
-    if (t5_keeper_busy(t->keeper) && ride[RIDE_KEPT] == (float)t5_comm_size(t->w->group) &&
-        t5_keeper_commit(t->keeper, err) != T5_OK)
+    if (phase_is_over(t, ride) && advance_checkpoint(t, err) != T5_OK)
         return err->status;
     if (ride[RIDE_STOP] > 0)
         return t5_fail(err, T5_INTERRUPTED, "after step %lld; --resume goes on there",
                        (long long)t->state.step);
-    return is_due(t, ride) && !t5_keeper_busy(t->keeper) ? t5_training_keep(t, err) : T5_OK;
+    return t5_training_is_due(t, ride[RIDE_KEEP] > 0) && !awaits_validation(t)
+               ? t5_training_keep(t, err)
+               : T5_OK;
 }
 
 static t5_status ask_stop(t5_training *t, t5_error *err) {

@@ -1,7 +1,7 @@
 #include "run/worker.h"
 #include "base/log.h"
+#include "results/results.h"
 #include "run/keeper.h"
-#include "run/results.h"
 #include "run/trainer.h"
 #include <math.h>
 #include <stdlib.h>
@@ -62,33 +62,19 @@ void t5_worker_drop_data(t5_worker *w) {
 
 t5_status t5_worker_ask_stop(t5_worker *w, int signal, int *stops, t5_error *err) {
     t5_stop_request request = {.signal = signal};
-    void *reply = NULL;
-    size_t bytes = 0;
     *stops = signal;
-    if (t5_service_call(w->service, T5_MSG_STOP, &request, sizeof request, &reply, &bytes, err) ==
-            T5_OK &&
-        bytes == sizeof *stops)
-        memcpy(stops, reply, sizeof *stops);
-    free(reply);
-    return err->status;
+    return t5_service_ask(w->service, T5_MSG_STOP, &request, sizeof request, stops, sizeof *stops,
+                          err);
 }
 
 /* The next trial, asked for by the leader, known to the group. */
 static t5_status next_trial(t5_worker *w, t5_assignment *a, t5_error *err) {
     if (w->leader) {
-        void *reply = NULL;
-        size_t bytes;
         int signal = t5_stop_signal(w->stop), stops;
         if (signal) /* rank 0 may not have got it */
             t5_worker_ask_stop(w, signal, &stops, err);
-        if (err->status == T5_OK &&
-            t5_service_call(w->service, T5_MSG_NEXT, NULL, 0, &reply, &bytes, err) == T5_OK) {
-            if (bytes == sizeof *a)
-                memcpy(a, reply, sizeof *a);
-            else
-                t5_fail(err, T5_ERR_COMM, "rank 0 answered %zu bytes instead of a trial", bytes);
-        }
-        free(reply);
+        if (err->status == T5_OK)
+            t5_service_ask(w->service, T5_MSG_NEXT, NULL, 0, a, sizeof *a, err);
     }
     if (t5_comm_agree(w->group, err) == T5_OK)
         t5_comm_bcast(w->group, 0, a, sizeof *a, err);
@@ -125,9 +111,15 @@ static void write_trial(const t5_worker *w, t5_trial_summary *s, const t5_record
     const char *dir = w->setup->settings.output_dir;
     t5_error io = {0}, again = {0};
     if (t5_results_write_trial(dir, s, record, &w->texts[T5_TEST], &io) == T5_OK) {
-        /* one that failed may be tried again, from where it was */
-        if (strcmp(s->status, "stopped") != 0 && strcmp(s->status, "failed") != 0)
+        /* one that failed or lacks its weights may be tried again, from where it was */
+        if (strcmp(s->status, "stopped") != 0 && strcmp(s->status, "failed") != 0 &&
+            !s->weights_missing)
             t5_keeper_forget(dir, s->name);
+        return;
+    }
+    if (strcmp(s->status, "stopped") == 0) { /* its checkpoint is what --resume goes on from */
+        t5_log(T5_LOG_WARNING, "trial %s: what it has done so far is not in its file: %s", s->name,
+               io.text);
         return;
     }
     note_end(s, "failed", &io);

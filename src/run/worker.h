@@ -5,7 +5,7 @@
 #include "mpi/reducer.h"
 #include "mpi/service.h"
 #include "run/host.h"
-#include "run/setup.h"
+#include "setup/setup.h"
 
 typedef struct t5_worker {
     t5_comm *world, *group;

@@ -4,7 +4,7 @@
 #include "bench.h"
 
 #include "model/step.h"
-#include "run/input.h"
+#include "setup/input.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -73,8 +73,7 @@ static void bad_input_is_explained(void **state) {
         {"export run_random: out", "run_random has no weights of a trial \"\""},
         {"export run_random:../checkpoints/all out", "run_random has no weights of a trial"},
         {"export doubtful out",
-         "doubtful/trials/top40.h5: cannot be read or is damaged, so that the "
-         "best trial is not known; name a trial as doubtful:TRIAL"},
+         "the best trial is not known: doubtful/trials/top40.h5: is not a readable HDF5 file"},
         {"export run_random .", ".: a new or an empty folder was expected"},
         {"predict --model start data.jsonl",
          "start/generation_config.json: decoder_start_token_id is 48, the model has 48 tokens"},
@@ -107,13 +106,14 @@ static void bad_input_is_explained(void **state) {
 }
 
 /* A disk without room for the checkpoint: the trial's results are kept. */
-static void unwritable_weights_are_no_failure(void **state) {
+static void unwritable_weights_do_not_lose_results(void **state) {
     (void)state;
     run_result r = run("mkdir -p blocked && : > blocked/checkpoints && "
                        "%s random.cfg --output blocked",
                        T5MPI);
-    expect_status("blocked", &r, 0);
-    expect_text("blocked", &r, "trial all: its weights are not kept, its results are");
+    expect_status("blocked", &r, 1);
+    expect_text("blocked", &r, "completed: its weights are not kept, its results are: ");
+    expect_text("blocked", &r, "all: its weights are not kept, its results are: ");
     free(r.output);
     expect_command(2, "blocked/checkpoints/all/best.h5", T5MPI " export blocked:all out");
 }
@@ -265,7 +265,7 @@ static void training_goes_on(void **state) {
 static int prepare(void **state) {
     if (make_folder(state))
         return -1;
-    run_result r = run("cp -r %s/tests/run/fixtures/* . && cp %s/configs/demo/spiece.model . && "
+    run_result r = run("cp -r %s/tests/setup/fixtures/* . && cp %s/configs/demo/spiece.model . && "
 
                        "head -n 400 %s/configs/demo/v3like.jsonl > data.jsonl",
                        T5MPI_SOURCE_DIR, T5MPI_SOURCE_DIR, T5MPI_SOURCE_DIR);
@@ -279,7 +279,7 @@ static int prepare(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_input_is_explained),
-        cmocka_unit_test(unwritable_weights_are_no_failure),
+        cmocka_unit_test(unwritable_weights_do_not_lose_results),
         cmocka_unit_test(weights_need_not_be_kept),
         cmocka_unit_test(answers_agree),
         cmocka_unit_test(best_trial_is_meant),

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 
-#define MODEL T5MPI_SOURCE_DIR "/tests/run/fixtures/v1_0"
+#define MODEL T5MPI_SOURCE_DIR "/tests/setup/fixtures/v1_0"
 #define PREDICT T5MPI " predict --threads 1 --max-length 4 --model " MODEL
 
 /* What is wrong, and how it is said; nothing is answered. */

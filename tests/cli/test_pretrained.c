@@ -129,12 +129,40 @@ static void labels_begin_as_configured(void **state) {
     assert_true(first[0] != first[1] && first[1] != first[2] && first[0] != first[2]);
 }
 
+/* Another place is fine, other weights or another tokeniser are not. */
+static void a_run_goes_on_with_its_model(void **state) {
+    static const struct {
+        const char *how, *text; /* NULL: it goes on */
+    } changes[] = {
+        {"true", NULL},
+        {"n=$(od -An -tu8 -N8 other/model.safetensors) && printf '\\021' | dd bs=1 conv=notrunc "
+         "seek=$((8 + n)) of=other/model.safetensors 2>/dev/null",
+         "the model of other is not what the run began with"},
+        {"sed -i -e 's/\"extra_ids\": 4/\"extra_ids\": 3/' -e '/extra_id_3/d' "
+         "-e 's/\"<extra_id_2>\",/\"<extra_id_2>\"/' other/tokenizer_config.json",
+         "the tokeniser of other is not what the run began with"},
+    };
+    (void)state;
+    run_result r = run("%s train.cfg --set sweep.top_n=0 --output kept", T5MPI);
+    expect_status("kept", &r, 0);
+    free(r.output);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        r = run("rm -rf other && cp -r model other && %s && %s train.cfg --set sweep.top_n=0 "
+                "--output kept --resume --set model.path=other",
+                changes[i].how, T5MPI);
+        expect_status(changes[i].how, &r, changes[i].text ? 2 : 0);
+        expect_text(changes[i].how, &r,
+                    changes[i].text ? changes[i].text : "1 of 1 trial has ended already");
+        free(r.output);
+    }
+}
+
 static int prepare(void **state) {
     if (make_folder(state))
         return -1;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     write_text("train.cfg", config);
-    run_result r = run("cp -r %s/tests/run/fixtures/v1_0 model && head -n 160 "
+    run_result r = run("cp -r %s/tests/setup/fixtures/v1_0 model && head -n 160 "
                        "%s/configs/demo/v3like.jsonl > data.jsonl",
                        T5MPI_SOURCE_DIR, T5MPI_SOURCE_DIR);
     int status = r.status;
@@ -147,6 +175,7 @@ int main(void) {
         cmocka_unit_test(bad_directories_are_explained),
         cmocka_unit_test(rank_counts_agree),
         cmocka_unit_test(labels_begin_as_configured),
+        cmocka_unit_test(a_run_goes_on_with_its_model),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
 }

@@ -105,7 +105,7 @@ static void bad_input_is_explained(void **state) {
                           "its sweep has other trials"},
         {"report settings", "it has train.batch_size = 4, they have train.batch_size = 8"},
         {"report metric", "its baseline.metric is micro_f1, theirs avg_jaccard"},
-        {"report data", "it was trained with other rows or another tokeniser"},
+        {"report data", "it was trained with other rows, another tokeniser or another model"},
         {"s.cfg --part", "an option without its value: --part"},
         {"s.cfg --part 0/2 --output no", "--part: found \"0/2\", expected I/N"},
         {"s.cfg --part 3/2 --output no", "--part: found \"3/2\", expected I/N"},
@@ -180,6 +180,8 @@ static void reports_equal_the_runs_own(void **state) {
 static const char *const trials[] = {"lr1e-02_all",   "lr1e+30_all",   "lr1e-02_top40",
                                      "lr1e+30_top40", "lr1e-02_top30", "lr1e+30_top30"};
 enum { N_TRIALS = 6 };
+static const char *const times[] = {"seconds_start", "seconds_training", "seconds_validation",
+                                    "seconds_test", "seconds_checkpoints"};
 
 static void set_seconds(bool parts) {
     for (int t = 0; t < N_TRIALS; t++) {
@@ -192,7 +194,8 @@ static void set_seconds(bool parts) {
             snprintf(path, sizeof path, "timed/trials/%s.h5", trials[t]);
         if (t5_store_modify(path, &s, &err) != T5_OK)
             fail_msg("%s", err.text);
-        t5_store_attr_double(s, "/", "seconds", 1.5);
+        for (size_t i = 0; i < sizeof times / sizeof *times; i++)
+            t5_store_attr_double(s, "/", times[i], 1.5 + (double)i);
         assert_int_equal(t5_store_commit(s, &err), T5_OK);
     }
 }
@@ -215,6 +218,9 @@ static void parts_equal_the_whole(void **state) {
     expect_status("parts", &r, 0);
     rename_in(whole.output, "timed/", "parts/");
     assert_string_equal(r.output, whole.output);
+    expect_text("times", &r,
+                "time of all trials: 1m45s, start 9%, training 14%, validation 20%, "
+                "test 26%, checkpoints 31%");
     free(whole.output);
     free(r.output);
     /* again, over the results.h5 that is there now */

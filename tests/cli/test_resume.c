@@ -37,17 +37,18 @@ static double *losses(t5_store_reader *r, const char *trial, int64_t *n) {
     return loss;
 }
 
-/* Every trial completed, with the losses of the run that nobody disturbed. */
-static void expect_whole(const char *output) {
+/* Every trial completed, with the losses of the run that nobody disturbed; `names`: what the trials
+ * of that run are called here. */
+static void expect_same(const char *output, const char *const *names) {
     t5_store_reader *whole = open_results("whole"), *r = open_results(output);
     for (int t = 0; t < N_TRIALS; t++) {
         char path[64], *status = NULL;
         int64_t n, m;
         t5_error err = {0};
-        snprintf(path, sizeof path, "/trials/%s", trials[t]);
+        snprintf(path, sizeof path, "/trials/%s", names[t]);
         assert_int_equal(t5_store_get_text(r, path, "status", &status, &err), T5_OK);
         assert_string_equal(status, "completed");
-        double *a = losses(whole, trials[t], &n), *b = losses(r, trials[t], &m);
+        double *a = losses(whole, trials[t], &n), *b = losses(r, names[t], &m);
         assert_int_equal(n, m);
         assert_memory_equal(a, b, (size_t)n * sizeof *a);
         free(status);
@@ -56,6 +57,10 @@ static void expect_whole(const char *output) {
     }
     t5_store_close(whole);
     t5_store_close(r);
+}
+
+static void expect_whole(const char *output) {
+    expect_same(output, trials);
 }
 
 static ino_t inode_of(const char *output, const char *trial) {
@@ -76,14 +81,35 @@ static void what_cannot_go_on(void **state) {
          "the run began with train.batch_size = 8, now it is train.batch_size = 4"},
         {"%s c.cfg --resume --set eval.decode=beam", "eval.decode = \"greedy\", now it is"},
         {"%s c.cfg --resume --set data.split=[0.5,0.25,0.25]", "data.split = [0.8"},
-        {"%s c.cfg --resume --set data.path=other.jsonl", "same rows and the same tokeniser"},
+        {"%s c.cfg --resume --set data.path=other.jsonl",
+         "the rows of other.jsonl are not what the run began with"},
         {"%s c.cfg --resume --output old", "no attribute \"settings\""},
         {"%s c.cfg --resume --output nonsense", "nonsense/results.h5: is not a readable HDF5 file"},
+        {"%s c.cfg --resume --output orphans",
+         "orphans/trials/all.h5: the results of a trial (completed) are there, but not "
+         "orphans/results.h5"},
+        {"%s c.cfg --output orphans", "put it back, or give another folder with --output"},
+        {"%s c.cfg --resume --output damaged",
+         "trial top40 is there, but not readable (without its file it is trained again): "
+         "damaged/trials/top40.h5: is not a readable HDF5 file"},
+        {"%s c.cfg --resume --set train.learning_rate=1e-3",
+         "trial all has begun here with learning_rate 0.01, top_n 0, cross entropy with "
+         "label_smoothing 0.1, alpha 1, seed 42; the configuration now makes it learning_rate "
+         "0.001"},
+        {"%s c.cfg --resume --set train.seed=7", "seed 42; the configuration now makes it"},
+        {"%s c.cfg --resume --set 'train.loss={type=\"focal\";}'",
+         "makes it learning_rate 0.01, "
+         "top_n 0, focal loss with gamma 2"},
+        {"%s c.cfg --resume --set sweep.top_n=[0,40]",
+         "trial top80 has begun here with learning_rate 0.01, top_n 80, cross entropy with "
+         "label_smoothing 0.1, alpha 1, seed 42; the configuration has no such trial any more"},
         {"%s plan c.cfg --resume", "an option that this command does not have"},
     };
     (void)state;
     run_result r = run("cp -r whole old && cp v0.h5 old/results.h5 && mkdir nonsense && "
-                       "echo x > nonsense/results.h5 && head -n 150 data.jsonl > other.jsonl");
+                       "echo x > nonsense/results.h5 && head -n 150 data.jsonl > other.jsonl && "
+                       "cp -r whole orphans && rm orphans/results.h5 && "
+                       "cp -r whole damaged && truncate -s 3000 damaged/trials/top40.h5");
     expect_status("preparing", &r, 0);
     free(r.output);
     ino_t before = inode_of("whole", "all");
@@ -123,9 +149,22 @@ static void it_may_begin(void **state) {
             "exit $s",
             T5MPI);
     expect_status("grown", &r, 0);
+    expect_text("grown", &r, "1 of 3 trials has ended already and is kept");
     free(r.output);
-    /* alone the trial was called "trial"; in the grown sweep all run */
-    expect_whole("fresh");
+    /* alone the trial was called "trial", and it stays that */
+    expect_same("fresh", (const char *const[]){"all", "trial", "top80"});
+    /* a second list makes all names longer, but not those that are there */
+    r = run("%s c.cfg --resume --output fresh --set sweep.seed=[42,43] --set "
+            "sweep.top_n=[0,40,80] --set train.epochs=1",
+            T5MPI);
+    expect_status("grown again", &r, 0);
+    expect_text("grown again", &r, "3 of 6 trials have ended already and are kept");
+    free(r.output);
+    expect_same("fresh", (const char *const[]){"all", "trial", "top80"});
+    r = run("%s report fresh", T5MPI);
+    expect_status("report", &r, 0);
+    expect_text("report", &r, "top40_seed43");
+    free(r.output);
 }
 
 static void wait_for(const char *path) {
@@ -218,6 +257,30 @@ static void failed_trials_are_tried_again_if_asked(void **state) {
     free(r.output);
 }
 
+/* ... from the trial's last checkpoint. */
+static void missing_weights_are_written_if_asked(void **state) {
+    (void)state;
+    run_result r = run("mkdir -p lacking/checkpoints/top40/best.h5 && "
+                       "%s c.cfg --output lacking",
+                       T5MPI);
+    expect_status("lacking", &r, 1);
+    expect_text("lacking", &r, "its weights are not kept, its results are: ");
+    free(r.output);
+    r = run("rmdir lacking/checkpoints/top40/best.h5; %s c.cfg --output lacking --resume", T5MPI);
+    expect_status("still lacking", &r, 1);
+    expect_text("still lacking", &r, "3 of 3 trials have ended already and are kept");
+    expect_text("still lacking", &r, "top40: its weights are not kept, its results are: ");
+    free(r.output);
+    r = run("%s c.cfg --output lacking --resume --retry-failed", T5MPI);
+    expect_status("written", &r, 0);
+    expect_text("written", &r, "2 of 3 trials have ended already and are kept");
+    expect_text("written", &r, "top40 has a checkpoint after step");
+    free(r.output);
+    r = run("%s whole lacking", T5MPI_SAME);
+    expect_status("the same", &r, 0);
+    free(r.output);
+}
+
 static int prepare(void **state) {
     if (make_folder(state))
         return -1;
@@ -245,6 +308,7 @@ int main(void) {
         cmocka_unit_test(killed_runs_go_on),
         cmocka_unit_test(nothing_stays_of_a_start_without_results),
         cmocka_unit_test(failed_trials_are_tried_again_if_asked),
+        cmocka_unit_test(missing_weights_are_written_if_asked),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);
 }

@@ -106,8 +106,9 @@ static void links_are_not_followed(void **state) {
         const char *text;
     } planted[] = {
         {"trials", "../outside", 2, "p/trials: is a symbolic link"},
-        {"checkpoints", "../outside", 0, "p/checkpoints: is a symbolic link"},
-        {"checkpoints/trial", "../../outside", 0, "p/checkpoints/trial: is a symbolic link"},
+        /* results, but no weights */
+        {"checkpoints", "../outside", 1, "p/checkpoints: is a symbolic link"},
+        {"checkpoints/trial", "../../outside", 1, "p/checkpoints/trial: is a symbolic link"},
         {"run.lock", "../outside/precious", 2, "p/run.lock: cannot be opened"},
         {"run.lock", "../outside/new", 2, "p/run.lock: cannot be opened"},
         /* replaced themselves */
@@ -135,6 +136,13 @@ static void links_are_not_followed(void **state) {
             assert_string_equal(after, before);
             free(after);
         }
+    r = run("mkdir q && ln -s ../outside q/part-1-of-2 && %s c.cfg --output q --part 1/2", T5MPI);
+    expect_status("part", &r, 2);
+    expect_text("part", &r, "q/part-1-of-2: is a symbolic link, where a folder was expected");
+    free(r.output);
+    char *after = look_outside();
+    assert_string_equal(after, before);
+    free(after);
     free(before);
 }
 

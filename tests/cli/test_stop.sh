@@ -70,6 +70,30 @@ stopped $! one SIGTERM
 grep -q "all has a checkpoint after step [0-9]" log || fail "no word of a checkpoint"
 expect_same one whole1
 
+# gone on with for more epochs, and for fewer than are done
+"$T5MPI" c.cfg --set train.epochs=1000 --set 'sweep.top_n=[0]' --output fewer >log 2>&1 &
+wait_for grep -q "epoch  *3/1000" log
+kill -TERM $!
+stopped $! fewer SIGTERM
+cp -r fewer more
+for run in "fewer 2" "more 1001"; do
+    epochs=${run#* } run=${run% *}
+    "$T5MPI" c.cfg --set train.epochs="$epochs" --set 'sweep.top_n=[0]' \
+        --output "$run" --resume >log 2>&1 || fail "$run epochs"
+    grep -q "has a checkpoint after step" log || fail "$run epochs: no word of a checkpoint"
+    if grep -q "not used" log; then fail "$run epochs: the checkpoint is not used"; fi
+done
+
+# the second SIGINT leaves at once, in the middle of a step that takes long
+env --default-signal=INT "$T5MPI" c.cfg --set 'model.preset="small"' --set train.batch_size=200 --set 'sweep.top_n=[0]' \
+    --output twice >log 2>&1 &
+wait_for grep -q "^results" log
+while kill -INT $! 2>/dev/null; do sleep 0.2; done
+status=0
+wait $! || status=$?
+if [ "$status" -ne 130 ]; then fail "twice: exit status $status, expected 130 (SIGINT)"; fi
+if grep -q "to go on" log; then fail "twice: it did not leave at once"; fi
+
 # a group of two, one of which gets the signal
 "$T5MPI_MPIRUN" -np 2 "$T5MPI" c.cfg --set parallel.ranks_per_trial=2 --output group >log 2>&1 &
 mpirun=$!
@@ -90,6 +114,19 @@ kill -USR1 "$mpirun"
 stopped "$mpirun" groups SIGUSR1
 "$T5MPI_MPIRUN" -np 2 "$T5MPI" c.cfg --output groups --resume >log 2>&1 || fail "going on"
 "$T5MPI_SAME" --ranks groups whole1 >log 2>&1 || fail "groups is not what whole1 is"
+
+# mpirun itself is told to end: it kills the ranks after a moment, whatever they do
+for signal in INT TERM; do
+    env --default-signal=INT "$T5MPI_MPIRUN" -np 2 "$T5MPI" c.cfg --output "mpirun$signal" >log 2>&1 &
+    mpirun=$!
+    wait_for has_checkpoint "mpirun$signal"
+    kill -"$signal" "$mpirun"
+    status=0
+    wait "$mpirun" || status=$?
+    if [ "$status" -eq 0 ]; then fail "SIG$signal to mpirun: exit status 0"; fi
+    "$T5MPI_MPIRUN" -np 2 "$T5MPI" c.cfg --output "mpirun$signal" --resume >log 2>&1 || fail "going on after SIG$signal"
+    "$T5MPI_SAME" --ranks "mpirun$signal" whole1 >log 2>&1 || fail "mpirun$signal is not what whole1 is"
+done
 
 # again and again, wherever it is: in steps, evaluations, between trials
 tries=0 status=75

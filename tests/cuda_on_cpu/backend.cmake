@@ -1,4 +1,4 @@
-#The CUDA backend of src / device, emulated, and its conformance tests : the same as the CPU's (tests/device).
+# The CUDA backend of src/device, emulated, and its conformance tests: the same as the CPU's (tests/device).
 file(GLOB backend_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/device/*.c)
 list(FILTER backend_sources INCLUDE REGEX ${T5_CUDA_SOURCE})
 list(FILTER backend_sources EXCLUDE REGEX "/no_cuda[.]c$")

@@ -28,7 +28,8 @@ asm(".text\n"
     "popq %r12\n"
     "popq %rbx\n"
     "popq %rbp\n"
-    "ret\n"
+    "popq %rcx\n" /* not ret, which the processor would expect to lead back to the caller */
+    "jmp *%rcx\n"
     ".size emu_switch,.-emu_switch\n");
 
 namespace emu {

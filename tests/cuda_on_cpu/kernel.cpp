@@ -118,21 +118,22 @@ int barrier(Where w, bool vote, int votes_of[2]) {
     return (int)self->value;
 }
 
-/* Whether all lanes of the mask are here; values and votes of those that are. */
-static bool all_here(const Thread *self, int first, int n, uint64_t *values, unsigned *ballot) {
-    *ballot = 0;
-    for (int l = 0; l < n; l++) {
-        Thread *other = team[first + l];
+/* Whether all lanes of the mask are here. Most often the one that was missing the last time still
+ * is, or the next one: that is where the look begins. */
+static bool all_here(const Thread *self, int first, int n) {
+    static int missing;
+    for (int i = 0, l = missing < n ? missing : 0; i < n; i++, l = l + 1 < n ? l + 1 : 0) {
+        const Thread *other = team[first + l];
         if (!(self->mask >> l & 1))
             continue;
         if (other->state == DONE)
             fail("lane %d of mask %08x has returned, at %s:%d", l, self->mask, self->where.file,
                  self->where.line);
         if (other->state != AT_EXCHANGE || other->mask != self->mask ||
-            other->where.line != self->where.line)
+            other->where.line != self->where.line) {
+            missing = l;
             return false; /* if for good, a deadlock, which the scheduler reports */
-        *ballot |= (unsigned)(other->value != 0) << l;
-        values[l] = other->value;
+        }
     }
     return true;
 }
@@ -152,9 +153,7 @@ Exchange exchange(unsigned mask, uint64_t value, int source, Where w, bool fence
         fail("shuffle from lane %d outside mask %08x at %s:%d", source, mask, w.file, w.line);
     if (fence)
         release(&sync->pending);
-    unsigned ballot;
-    uint64_t values[32] = {};
-    if (!all_here(self, first, n, values, &ballot)) {
+    if (!all_here(self, first, n)) {
         fiber_yield(self);
         if (fence)
             acquire(&sync->done);
@@ -162,6 +161,13 @@ Exchange exchange(unsigned mask, uint64_t value, int source, Where w, bool fence
     }
     if (fence)
         acquire(&sync->pending);
+    unsigned ballot = 0;
+    uint64_t values[32] = {};
+    for (int l = 0; l < n; l++)
+        if (mask >> l & 1) {
+            values[l] = team[first + l]->value;
+            ballot |= (unsigned)(values[l] != 0) << l;
+        }
     if (together)
         together(values);
     for (int l = 0; l < n; l++)

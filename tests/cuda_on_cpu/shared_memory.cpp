@@ -1,5 +1,7 @@
 #include "shared_memory.h"
 #include "emu.h"
+#include <cstddef>
+#include <cstdint>
 #include <link.h>
 
 /* What every 'extern __shared__ float4 smem[]' of a kernel refers to. */
@@ -13,7 +15,12 @@ extern "C" void __tsan_java_alloc(unsigned long, unsigned long);
 namespace emu {
 /* Not memset: the sanitizers would see it, and this is no access of the program's. */
 static void fill_nan(char *p, size_t n) {
-    for (volatile char *q = p, *end = p + n; q != end; q++)
+    volatile char *q = p, *end = p + n;
+    for (; q != end && (uintptr_t)q % sizeof(uint64_t); q++)
+        *q = (char)0xFF;
+    for (; end - q >= (ptrdiff_t)sizeof(uint64_t); q += sizeof(uint64_t))
+        *(volatile uint64_t *)q = ~(uint64_t)0;
+    for (; q != end; q++)
         *q = (char)0xFF;
 }
 

@@ -1,6 +1,6 @@
 /* The whole program on emulated GPUs: a sweep with 1, 2 and 4 ranks a trial, gradients summed by
- * NCCL, has the curves and the answers that the CPU backend has; and what is said when GPUs do not
- * suffice. */
+ * NCCL, has the curves and the answers that the CPU backend has; and what is said when GPUs, or
+ * their memory, do not suffice. */
 #include "cli/program.h"
 #include "io/store_read.h"
 #include <math.h>
@@ -42,6 +42,38 @@ static void what_is_missing(void **state) {
                 T5MPI_MPIRUN, cases[i].ranks, cases[i].devices, T5MPI_EMULATED, cases[i].options);
         expect_status(cases[i].text, &r, cases[i].status);
         expect_text("said", &r, cases[i].text);
+        free(r.output);
+    }
+}
+
+/* A GPU whose memory does not suffice, for the model, for its work, for answers: each trial fails
+ * with the reason, on one rank or where one of two has less, and the group takes the next. */
+static void trials_that_do_not_fit(void **state) {
+    static const struct {
+        int mebibytes;
+        const char *others, *text; /* the command of the rank before it, if any */
+    } cases[] = {
+        {33, "", "failed: the model's gradients: GPU 0 cannot allocate"},
+        {36, "", "failed: generation: GPU 0 cannot allocate"},
+        {33, "-np 1 env EMU_DEVICES=2", "failed: the model's gradients: GPU 1 cannot allocate"},
+        {35, "-np 1 env EMU_DEVICES=2", "failed: work memory of a batch of"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *others = cases[i].others;
+        char command[512], trial[128];
+        snprintf(command, sizeof command,
+                 "%s q.cfg --device cuda --set train.epochs=1 --set parallel.ranks_per_trial=%d "
+                 "--output small",
+                 T5MPI_EMULATED, *others ? 2 : 1);
+        run_result r =
+            run("rm -rf small; %s %s %s %s -np 1 env EMU_DEVICES=2 EMU_MEMORY=%d %s", T5MPI_MPIRUN,
+                others, *others ? command : "", *others ? ":" : "", cases[i].mebibytes, command);
+        expect_status(cases[i].text, &r, 1);
+        for (int t = 0; t < 2; t++) {
+            snprintf(trial, sizeof trial, "%s  %s", t ? "focal2" : "ce0.1 ", cases[i].text);
+            expect_text("small", &r, trial);
+        }
         free(r.output);
     }
 }
@@ -162,9 +194,8 @@ static int prepare(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_missing),
-        cmocka_unit_test(sweeps_agree),
-        cmocka_unit_test(gradients_may_travel_as_bfloat16),
+        cmocka_unit_test(what_is_missing),   cmocka_unit_test(trials_that_do_not_fit),
+        cmocka_unit_test(sweeps_agree),      cmocka_unit_test(gradients_may_travel_as_bfloat16),
         cmocka_unit_test(repeats_are_equal),
     };
     return cmocka_run_group_tests(tests, prepare, remove_folder);

@@ -1,5 +1,5 @@
 /* Labels as tokens: their ids, in texts and in answers. How a directory's tokens encode is in
- * tests/run/test_tokenizer_ids.c. */
+ * tests/setup/test_tokenizer_ids.c. */
 #include "tests/data/fixture.h"
 
 static void sentinels_that_do_not_fit(void **state) {

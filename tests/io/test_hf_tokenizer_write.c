@@ -1,5 +1,5 @@
 /* A tokeniser's files: what cannot be written, and that they give back what they were made of.
- * Whether the tokeniser is the same one: tests/run/test_hf_export.c. */
+ * Whether the tokeniser is the same one: tests/setup/test_hf_export.c. */
 #include "io/hf_tokenizer.h"
 #include "io/hf_write.h"
 #include "tests/io/scratch.h"

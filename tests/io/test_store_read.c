@@ -28,6 +28,7 @@ static int make_files(void **state) {
     t5_store_attr_text(s, "/", "empty", "");
     t5_store_link(s, "/trials/one", "trial.h5", "/");
     t5_store_link(s, "/trials/gone", "nowhere.h5", "/");
+    t5_store_link(s, "/trials/damaged", "damaged.h5", "/");
     t5_store_table(s, "/table", columns, 4, 5);
     t5_store_table(s, "/none", columns, 4, 0);
     t5_store_array(s, "/list/int", T5_COLUMN_INT, steps, 5);
@@ -176,6 +177,14 @@ static void test_silent(void **state) {
 
 /* ---------------------------------------------------------------- what is there */
 
+static bool has(t5_store_reader *r, const char *path) {
+    bool found;
+    t5_error err = {0};
+    if (t5_store_find(r, path, &found, &err) != T5_OK)
+        fail_msg("%s", err.text);
+    return found;
+}
+
 static void test_has(void **state) {
     (void)state;
     t5_store_reader *r = reader();
@@ -183,9 +192,18 @@ static void test_has(void **state) {
     const char *const not_there[] = {"/no", "/list/int/x", "/trials/gone", "/trials/one/no",
                                      "",    "/no/no"};
     for (size_t i = 0; i < COUNT_OF(there); i++)
-        assert_true(t5_store_has(r, there[i]));
+        assert_true(has(r, there[i]));
     for (size_t i = 0; i < COUNT_OF(not_there); i++)
-        assert_false(t5_store_has(r, not_there[i]));
+        assert_false(has(r, not_there[i]));
+    /* what cannot be opened is not missing */
+    t5_error err = {0};
+    bool found;
+    FILE *f = fopen("run/damaged.h5", "w");
+    assert_non_null(f);
+    fputs("nonsense", f);
+    fclose(f);
+    assert_int_equal(t5_store_find(r, "/trials/damaged", &found, &err), T5_ERR_INPUT);
+    assert_non_null(strstr(err.text, "run/damaged.h5: is not a readable HDF5 file"));
     t5_store_close(r);
     t5_store_close(NULL);
 }
@@ -315,9 +333,10 @@ static void test_list(void **state) {
     assert_int_equal(t5_store_list(r, "/table", &names, &n, &err), T5_ERR_INPUT);
     err = (t5_error){0};
     assert_int_equal(t5_store_list(r, "/trials", &names, &n, &err), T5_OK);
-    assert_int_equal(n, 2);
+    assert_int_equal(n, 3);
     assert_string_equal(names[0], "one");
     assert_string_equal(names[1], "gone");
+    assert_string_equal(names[2], "damaged");
     free(names);
     t5_store_close(r);
 }

@@ -22,7 +22,14 @@ BEGIN {
     may["model"] = "model device base"
     may["mpi"] = "mpi cuda base"
     may["io"] = "io base"
-    may["run"] = "run model data device mpi io base"
+    # the program, from rows, models and files up; saved and report do not know each other
+    may["score"] = "score data base"
+    may["plan"] = "plan base"
+    may["setup"] = "setup plan score model data device mpi io base"
+    may["results"] = "results setup plan score data io base"
+    may["saved"] = "saved results setup plan score model data device io base"
+    may["report"] = "report results plan score io base"
+    may["run"] = "run report saved results setup plan score model data device mpi io base"
     may["main"] = may["run"]
     # library header -> the files that may include it
     lib["mpi.h"] = "^mpi/"

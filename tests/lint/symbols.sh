@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the libraries define: names that others can see start with t5_, and no variable outside the log can
 # change. What they call: nothing that starts a program, so that no path or text ever reaches a shell; but for
-# run/gnuplot.c, which starts gnuplot without one. usage: symbols.sh LIBRARY.a... 77 (skipped): no nm or objdump.
+# report/gnuplot.c, which starts gnuplot without one. usage: symbols.sh LIBRARY.a... 77 (skipped): no nm or objdump.
 set -eu
 if ! command -v nm >/dev/null 2>&1 || ! command -v objdump >/dev/null 2>&1; then
     echo "skipped: no nm, no objdump"

@@ -69,6 +69,20 @@ static void with_service(t5_comm *world, host *h, int stopped, int kind) {
     must(t5_service_stop(service, &err), &err);
 }
 
+/* Rank 1 does something for long that is no call to the others, who have no more to do and wait for
+ * it at the end, which has no limit. Does it say that it comes further? */
+static void wait_for_one(t5_comm *world, bool says_so) {
+    t5_error err = {0};
+    t5_service *service;
+    must(t5_service_start(world, handle, &(host){0}, &service, &err), &err);
+    for (int i = 0; i < 8 && t5_comm_rank(world) == 1; i++) {
+        t5_mpi_sleep(limit / 2);
+        if (says_so)
+            t5_comm_progress(world);
+    }
+    must(t5_service_stop(service, &err), &err);
+}
+
 /* All processes stop together for longer than the limit, as a job that the user or Slurm suspends;
  * a process of rank 0 lets them go on. */
 static void suspend_all(t5_comm *world) {
@@ -115,6 +129,8 @@ static void play(t5_comm *world, const char *scenario) {
         if (rank == 1)
             t5_mpi_sleep(60);
         must(t5_comm_barrier(world, &err), &err);
+    } else if (strcmp(scenario, "stuck") == 0 || strcmp(scenario, "alone") == 0) {
+        wait_for_one(world, strcmp(scenario, "alone") == 0);
     } else if (strcmp(scenario, "slow") == 0) {
         be_slow(world);
     } else if (strcmp(scenario, "suspended") == 0) {

@@ -107,6 +107,28 @@ static void call_echo(t5_service *service, const void *request, size_t bytes) {
     free(reply);
 }
 
+/* An answer is as long as the caller knows it to be, or it is none. */
+static void answers_of_a_known_length(void **state) {
+    (void)state;
+    const int question = 42;
+    int answer = 0;
+    char longer[sizeof question + 1] = "";
+    host h = {0};
+    t5_error err = {0};
+    t5_service *service = start(&h);
+    CHECK_OK(
+        t5_service_ask(service, ECHO, &question, sizeof question, &answer, sizeof answer, &err),
+        err);
+    CHECK(answer == question);
+    CHECK(t5_service_ask(service, ECHO, &question, sizeof question, longer, sizeof longer, &err) ==
+          T5_ERR_COMM);
+    CHECK(longer[0] == 0 && strstr(err.text, "4 bytes instead of 5"));
+    err = (t5_error){0};
+    CHECK(t5_service_ask(service, ECHO, NULL, 0, &answer, sizeof answer, &err) == T5_ERR_COMM);
+    CHECK(answer == question);
+    stop(service);
+}
+
 static void too_long_a_request(void **state) {
     (void)state;
     const size_t most = T5_REQUEST_BYTES;
@@ -286,6 +308,7 @@ static void replies_can_be_thrown_away(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_of_a_known_length),
         cmocka_unit_test(too_long_a_request),
         cmocka_unit_test(starts_and_stops),
         cmocka_unit_test(requests_and_replies_of_many_sizes),

@@ -2,7 +2,7 @@
  * (tests/oracle/compare_answers.py). Reads lines of token ids, "5 6 1 | 0 7": the encoder's and the
  * decoder's input; writes float32 (decoder ids, vocabulary) for each line to standard output. */
 #include "device/device.h"
-#include "run/saved.h"
+#include "saved/saved.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,8 +14,8 @@
 #include "io/file.h"
 #include "io/jsonl.h"
 #include "model/model.h"
-#include "run/input.h"
 #include "run/trainer.h"
+#include "setup/input.h"
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,8 +5,8 @@
 
 #include <cmocka.h>
 
-#include "run/metrics.h"
 #include "run/score.h"
+#include "score/metrics.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>

@@ -36,6 +36,8 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmctldParameters=preempt_send_user_signal
 EnforcePartLimits=ALL
+# looks for jobs to start every second, not every half minute
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 GresTypes=gpu
 NodeName=n[1-4] NodeAddr=10.77.0.[1-4] CPUs=2 RealMemory=4000 Gres=gpu:1
 PartitionName=batch Nodes=ALL Default=YES PriorityTier=1 GraceTime=20

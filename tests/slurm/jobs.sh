@@ -29,7 +29,7 @@ make_work() {
     # Nothing of this test anywhere else, and what mpirun needs on any machine (tests/mpirun.sh): jobs inherit it.
     export TMPDIR="$T5MPI_WORK/tmp" T5MPI_ROOT="$T5MPI_SOURCE_DIR" OMP_WAIT_POLICY=passive
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_mpi_yield_when_idle=1
-    export OMPI_MCA_odls_base_sigkill_timeout=5
+    export OMPI_MCA_odls_base_sigkill_timeout=2
     cp "$T5MPI_SOURCE_DIR/configs/demo/spiece.model" .
     head -n 200 "$T5MPI_SOURCE_DIR/configs/demo/v3like.jsonl" >data.jsonl
     cat >sweep.cfg <<CONFIG

@@ -9,6 +9,6 @@ if(NOT T5MPI_SANITIZE)
              COMMAND env T5MPI=$<TARGET_FILE:t5mpi> T5MPI_SOURCE_DIR=${PROJECT_SOURCE_DIR}
                      T5MPI_SAME_RESULTS=$<TARGET_FILE:same_results> T5MPI_WORK=${CMAKE_CURRENT_BINARY_DIR}/slurm-${short}
                      sh ${CMAKE_CURRENT_LIST_DIR}/isolate.sh sh ${source})
-    t5_test_properties(slurm.${short} slurm PROCESSORS 2)
+    t5_test_properties(slurm.${short} slurm PROCESSORS 1) # mostly waits
   endforeach()
 endif()

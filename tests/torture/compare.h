@@ -13,8 +13,8 @@ typedef enum compare_verdict {
 typedef struct compare_rules {
     bool other_ranks; /* how many ranks there were, on what devices, and the text of the
                          configuration may differ */
-    /* > 0: floating-point values may differ by this much of the larger one (or of 1), and what
-     * answers were given, and how they were scored, is not looked at */
+    /* > 0: floating-point values may differ by this much of the larger one (or of 1), and which
+     * answers were given, and how they were scored, is not looked at; how many there are is */
     double within;
     /* the same for weights: AdamW divides by the gradient's own size, so that where a gradient is
      * nothing but rounding a weight may move by up to the learning rate */

@@ -9,9 +9,12 @@ typedef struct variant {
     double loss, seconds, rate;
     const char *answer, *status;
     int rows, ranks;
+    double val_loss, jaccard, test_jaccard;
+    const char *text;
+    int answers;
 } variant;
 
-static const variant base = {"base", 0.5, 1, 1e-3, "🎉", "completed", 3, 2};
+static const variant base = {"base", 0.5, 1, 1e-3, "🎉", "completed", 3, 2, 0.7, 0.1, 0.2, "a", 3};
 
 static void make_run(const char *name, const variant *v) {
     t5_error err = {0};
@@ -22,7 +25,8 @@ static void make_run(const char *name, const variant *v) {
     char path[64];
     double loss[] = {1, v->loss, 0.25, 0.125}, seconds[] = {1, 2, v->seconds, 4};
     int64_t step[] = {1, 2, 3, 4};
-    const char *answers[] = {v->answer, "", NULL};
+    double val_loss[] = {1, v->val_loss}, jaccard[] = {0, v->jaccard};
+    const char *answers[] = {v->answer, "", NULL, ""}, *texts[] = {v->text, "b", "c", "d"};
     snprintf(path, sizeof path, "%s/results.h5", name);
     assert_int_equal(t5_store_create(path, &s, &err), T5_OK);
     t5_store_attr_int(s, "/", "ranks", v->ranks);
@@ -37,8 +41,13 @@ static void make_run(const char *name, const variant *v) {
                          {"loss", T5_COLUMN_DOUBLE, loss},
                          {"seconds", T5_COLUMN_DOUBLE, seconds}};
     t5_store_table(s, "/train", train, 3, v->rows);
-    t5_column predictions[] = {{"pred", T5_COLUMN_TEXT, answers}};
-    t5_store_table(s, "/predictions", predictions, 1, 3);
+    t5_column eval[] = {{"epoch", T5_COLUMN_INT, step},
+                        {"loss", T5_COLUMN_DOUBLE, val_loss},
+                        {"jaccard", T5_COLUMN_DOUBLE, jaccard}};
+    t5_store_table(s, "/eval", eval, 3, 2);
+    t5_column predictions[] = {{"text", T5_COLUMN_TEXT, texts}, {"pred", T5_COLUMN_TEXT, answers}};
+    t5_store_table(s, "/predictions", predictions, 2, v->answers);
+    t5_store_attr_double(s, "/test", "jaccard", v->test_jaccard);
     assert_int_equal(t5_store_commit(s, &err), T5_OK);
 }
 
@@ -89,6 +98,23 @@ static void values(void **state) {
     make_run("b", &v);
     expect("an answer", &strict, COMPARE_DIFFERENT, "/predictions: value 0");
     expect("an answer nearly", &near, COMPARE_SAME, "");
+    v = base, v.answers = 4;
+    make_run("b", &v);
+    expect("an answer too many", &near, COMPARE_DIFFERENT, "/predictions: ");
+    v = base, v.text = "A";
+    make_run("b", &v);
+    expect("a text", &near, COMPARE_DIFFERENT, "/predictions: value 0");
+    v = base, v.jaccard = 0.3;
+    make_run("b", &v);
+    expect("a metric", &strict, COMPARE_DIFFERENT, "/eval: value 1");
+    expect("a metric nearly", &near, COMPARE_SAME, "");
+    v = base, v.val_loss = 0.8;
+    make_run("b", &v);
+    expect("a validation loss by far", &near, COMPARE_DIFFERENT, "/eval: value 1");
+    v = base, v.test_jaccard = 0.3;
+    make_run("b", &v);
+    expect("a test metric", &strict, COMPARE_DIFFERENT, "/test@jaccard");
+    expect("a test metric nearly", &near, COMPARE_SAME, "");
     v = base, v.ranks = 1;
     make_run("b", &v);
     expect("ranks", &strict, COMPARE_DIFFERENT, "results.h5: /@ranks");
