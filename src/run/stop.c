@@ -2,12 +2,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct t5_stop {
     sigset_t signals;
     pthread_t thread;
     atomic_int first;
+    atomic_bool ended;
 };
 
 static void *listen(void *arg) {
@@ -16,6 +18,8 @@ static void *listen(void *arg) {
         int signal = 0, none = 0;
         if (sigwait(&stop->signals, &signal) != 0)
             continue;
+        if (atomic_load(&stop->ended))
+            return NULL;
         atomic_compare_exchange_strong(&stop->first, &none, signal);
         if (signal == SIGINT) {
             /* the next one is this thread's to take, by the default action */
@@ -26,7 +30,6 @@ static void *listen(void *arg) {
             pthread_sigmask(SIG_UNBLOCK, &again, NULL);
         }
     }
-    return NULL;
 }
 
 t5_status t5_stop_create(t5_stop **out, t5_error *err) {
@@ -51,7 +54,8 @@ t5_status t5_stop_create(t5_stop **out, t5_error *err) {
 void t5_stop_destroy(t5_stop *stop) {
     if (!stop)
         return;
-    pthread_cancel(stop->thread); /* sigwait is where it ends */
+    atomic_store(&stop->ended, true);
+    pthread_kill(stop->thread, SIGUSR1); /* out of sigwait, which alone takes it */
     pthread_join(stop->thread, NULL);
     sigaddset(&stop->signals, SIGINT);
     pthread_sigmask(SIG_UNBLOCK, &stop->signals, NULL);
