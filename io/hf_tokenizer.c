@@ -260,7 +260,7 @@ static t5_status read_added(reading *r) {
     const char *key, *file = "added_tokens.json";
     json_t *value;
     json_object_foreach(r->added, key, value) {
-        int id;
+        int id = 0;
         t5_token_entry e;
         json_t *text = json_string(key);
         r->file = file;
@@ -295,7 +295,7 @@ static t5_status read_fast(reading *r) {
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *value = json_array_get(list, i);
         t5_token_entry e;
-        int id;
+        int id = 0;
         if (!json_is_object(value))
             return wrong(r, "added_tokens", "a list of objects");
         if (number(r, "added_tokens: id", json_object_get(value, "id"), T5_TOKEN_ID_MAX - 1, &id) !=

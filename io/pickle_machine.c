@@ -108,7 +108,7 @@ static t5_status take_line(machine *m, const char **line, size_t *n) {
 
 static t5_status push_global(machine *m) {
     const char *module, *name;
-    size_t module_bytes, name_bytes;
+    size_t module_bytes = 0, name_bytes = 0;
     t5_status status = take_line(m, &module, &module_bytes);
     if (!status)
         status = take_line(m, &name, &name_bytes);
@@ -194,7 +194,7 @@ static t5_status set_items(machine *m) {
 
 /* The attributes of an OrderedDict (_metadata) are no tensors: they go. */
 static t5_status build(machine *m) {
-    value state, target;
+    value state = {0}, target = {0};
     t5_status status = pop(m, &state);
     if (!status)
         status = pop(m, &target);

@@ -73,7 +73,7 @@ static inline t5_mat matrix(t5_device *dev, t5_dtype type, int64_t rows, int64_t
                             double scale, uint32_t stream, double **values) {
     size_t n = (size_t)(rows * ld), size = t5_dtype_size(type);
     char *host = malloc(n * size + 1);
-    double *v = malloc((size_t)(rows * cols) * sizeof *v + 1);
+    double *v = malloc((size_t)(rows * cols + 1) * sizeof *v);
     assert_true(host && v);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < ld; j++) {
@@ -100,7 +100,7 @@ static inline t5_mat matrix(t5_device *dev, t5_dtype type, int64_t rows, int64_t
 static inline double *values_of(t5_device *dev, t5_mat m) {
     size_t n = (size_t)(m.rows * m.ld), size = t5_dtype_size(m.type);
     char *host = malloc(n * size + 1);
-    double *v = malloc((size_t)(m.rows * m.cols) * sizeof *v + 1);
+    double *v = malloc((size_t)(m.rows * m.cols + 1) * sizeof *v);
     assert_true(host && v);
     host_read(dev, host, m.p, n * size);
     for (int64_t i = 0; i < m.rows; i++)
